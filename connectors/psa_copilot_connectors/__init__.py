@@ -1,0 +1,1 @@
+"""The connectors that come with psa_copilot, one folder per PSA."""

@@ -1,0 +1,1 @@
+"""ConnectWise PSA: tickets and notes of one company."""

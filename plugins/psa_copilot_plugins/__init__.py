@@ -1,0 +1,1 @@
+"""The plugins that come with psa_copilot, one module each."""

@@ -1,0 +1,1 @@
+"""What connectors and plugins may import from psa_copilot."""
