@@ -1,1 +1,105 @@
-"""What connectors and plugins may import from psa_copilot."""
+"""The authors' API: what `__all__` names is all that a connector or a plugin may import.
+
+A sidecar for the ticket system of a managed service provider: it mirrors tickets into threads, lets plugins
+say what they would do, and writes it back as notes and fields, exactly once.
+"""
+
+from psa_copilot.actions import Action, AddNote, ChangeField, EditNote, Receipt, Wish
+from psa_copilot.clock import duration
+from psa_copilot.connector import (
+    Can,
+    ConnectionSettings,
+    Connector,
+    Delivery,
+    Duration,
+    Finding,
+    Hint,
+    Setting,
+    TicketPage,
+)
+from psa_copilot.errors import (
+    AuthFailed,
+    Forged,
+    NotFound,
+    NotReady,
+    PsaError,
+    RateLimited,
+    Rejected,
+    Unsupported,
+)
+from psa_copilot.events import Change, Event, EventKind, Source
+from psa_copilot.http import Answer, Http
+from psa_copilot.models import (
+    ActorClass,
+    Board,
+    Company,
+    Contact,
+    Directory,
+    Field,
+    Meaning,
+    Message,
+    MessageKind,
+    Origin,
+    Person,
+    Priority,
+    Pulled,
+    Ref,
+    Status,
+    Thread,
+    Ticket,
+)
+from psa_copilot.plugin import Found, Plugin, PluginSettings, Tools
+
+__all__ = [
+    "Action",
+    "ActorClass",
+    "AddNote",
+    "Answer",
+    "AuthFailed",
+    "Board",
+    "Can",
+    "Change",
+    "ChangeField",
+    "Company",
+    "ConnectionSettings",
+    "Connector",
+    "Contact",
+    "Delivery",
+    "Directory",
+    "Duration",
+    "EditNote",
+    "Event",
+    "EventKind",
+    "Field",
+    "Finding",
+    "Forged",
+    "Found",
+    "Hint",
+    "Http",
+    "Meaning",
+    "Message",
+    "MessageKind",
+    "NotFound",
+    "NotReady",
+    "Origin",
+    "Person",
+    "Plugin",
+    "PluginSettings",
+    "Priority",
+    "PsaError",
+    "Pulled",
+    "RateLimited",
+    "Receipt",
+    "Ref",
+    "Rejected",
+    "Setting",
+    "Source",
+    "Status",
+    "Thread",
+    "Ticket",
+    "TicketPage",
+    "Tools",
+    "Unsupported",
+    "Wish",
+    "duration",
+]

@@ -1,0 +1,171 @@
+"""The contract between the core and one PSA: read what changed, pull one ticket, write one action."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import Field as Setting
+
+from psa_copilot.actions import Action, Receipt
+from psa_copilot.clock import duration
+from psa_copilot.events import Event
+from psa_copilot.http import Http
+from psa_copilot.models import Directory, Field, Meaning, Moment, Pulled, Ref, Ticket, Value
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+"""A setting like `60s`, `5m`, `4h` or `90d`."""
+
+
+class Can(Value):
+    """What a PSA, through this connector, can do. What is False degrades visibly."""
+
+    webhooks: bool = False
+    internal_notes: bool = False
+    edit_notes: bool = False
+    history: bool = False
+    fields: frozenset[Field] = frozenset()
+    """The fields that `apply` can change."""
+    message_bumps_ticket: Literal["yes", "no", "unknown"] = "unknown"
+    """Whether a new message moves the ticket's changed-stamp; unless `yes`, a slow sweep re-reads recent tickets."""
+
+
+class BreakerSettings(BaseModel):
+    """How many tickets one plugin may write to before it is stopped for a human to look."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_hour: int = Setting(30, ge=1, description="Tickets written to by one plugin in any hour.")
+    per_day: int = Setting(200, ge=1, description="Tickets written to by one plugin in any 24 hours.")
+
+
+class ConnectionSettings(BaseModel):
+    """What every connection can be told; a connector adds its credentials."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    use: str = Setting(description="The connector, for example connectwise.")
+    url: str = Setting(description="The root of the PSA's site; https, or http on this machine only.")
+    poll_every: Duration = Setting(timedelta(seconds=60), description="How often to ask for changes.")
+    request_timeout: Duration = Setting(timedelta(seconds=30), description="Longest wait for one answer (real time).")
+    write_grace: Duration = Setting(
+        timedelta(seconds=30), description="How long after a lost answer the write may still appear (real time)."
+    )
+    backfill: Duration = Setting(timedelta(days=90), description="How far back the first sync reads.")
+    rate: int = Setting(600, ge=1, description="Most requests in any minute, over all processes, bursts included.")
+    accept_risk: bool = Setting(False, description="Let plugins act without a canary run; one warning at each start.")
+    statuses: dict[str, dict[str, Meaning]] = Setting(
+        default_factory=dict, description="Meaning of each status: {BOARD: {STATUS: meaning}}."
+    )
+    breaker: BreakerSettings = Setting(default_factory=BreakerSettings, description="When to stop a busy plugin.")
+    notes_per_technician: int = Setting(15, ge=1, description="Most new notes in 24 hours that concern one technician.")
+
+
+@dataclass(frozen=True)
+class TicketPage:
+    """Some changed tickets, oldest change first, and where to go on from after them."""
+
+    tickets: list[Ticket]
+    cursor: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A webhook as it arrived; nothing in it is believed yet."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a genuine webhook tells: this ticket changed, maybe to this."""
+
+    remote_id: str
+    key: str
+    """Equal for two deliveries of the same change."""
+    deleted: bool = False
+    ticket: Ticket | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `psa-copilot check`: good, a warning, or a fault with its mend."""
+
+    level: Literal["ok", "warning", "fault"]
+    about: str
+    says: str
+
+
+class Connector(ABC):
+    """One PSA tenant. Reads yield values, writes take one action; no retry, no logging, no SQL."""
+
+    name: ClassVar[str]
+    can: ClassVar[Can]
+    Settings: ClassVar[type[ConnectionSettings]] = ConnectionSettings
+    secrets: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, settings: ConnectionSettings, http: Http) -> None:
+        self.settings, self.http = settings, http
+
+    @abstractmethod
+    async def known_good(self) -> None:
+        """A cheap read that succeeds when we are let in; raises the PsaError that tells why not."""
+
+    @abstractmethod
+    async def check(self) -> list[Finding]:
+        """Rights, capabilities, and settings of the PSA that would mail or bill on our writes."""
+
+    @abstractmethod
+    async def directory(self) -> Directory:
+        """Technicians, boards with statuses, priorities, and who we are."""
+
+    @abstractmethod
+    def changes(self, since: str) -> AsyncIterator[TicketPage]:
+        """Tickets changed at or after the cursor `since`, by keyset, oldest first; inclusive on purpose."""
+
+    @abstractmethod
+    def cursor_at(self, moment: Moment) -> str:
+        """The cursor that means `changed since moment`."""
+
+    @abstractmethod
+    async def pull(self, ref: Ref) -> Pulled:
+        """One ticket whole: the record and all of its messages."""
+
+    @abstractmethod
+    async def messages(self, ticket: Ticket) -> Pulled:
+        """The messages of a ticket whose record is already at hand (one read fewer than `pull`)."""
+
+    @abstractmethod
+    async def ticket(self, ref: Ref) -> Ticket:
+        """The record alone: the fresh read before a write."""
+
+    @abstractmethod
+    def ids(self) -> AsyncIterator[list[str]]:
+        """Pages of the remote ids of all tickets, for the sweep that finds deletions."""
+
+    @abstractmethod
+    async def history(self, ref: Ref) -> list[Event]:
+        """Field changes that the PSA itself recorded; empty where `can.history` is False or we may not read it."""
+
+    @abstractmethod
+    async def apply(self, ref: Ref, action: Action, marker: str) -> Receipt:
+        """Carry out one action. The marker goes into whatever is made, so that `find` can tell it again."""
+
+    @abstractmethod
+    async def find(self, ref: Ref, action: Action, marker: str) -> Receipt | None:
+        """Look whether this action was already carried out."""
+
+    @abstractmethod
+    async def read_webhook(self, delivery: Delivery) -> list[Hint]:
+        """Verify and read one webhook; raises Forged. Never fetches anything because a signature failed."""
+
+    @abstractmethod
+    async def register_webhooks(self, url: str) -> None:
+        """Make sure that the PSA calls `url` on ticket changes, exactly once."""
+
