@@ -9,6 +9,8 @@ class EventKind(StrEnum):
     """Kinds of events that a plugin can listen to."""
 
     TICKET_OPENED = "ticket_opened"
+    TICKET_SEEN = "ticket_seen"
+    """Backfill: how a ticket stood when we met it; nobody acts on it."""
     TICKET_DELETED = "ticket_deleted"
     FIELD_CHANGED = "field_changed"
     MESSAGE_ADDED = "message_added"

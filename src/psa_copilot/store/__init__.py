@@ -1,0 +1,86 @@
+"""The store: the mirror, the owed work and the ledger, each within one transaction.
+
+with store.transaction() as tx:      # all or nothing
+    tx.mirror.save_tickets(...)
+    tx.work.owe_change(...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlmodel import Session
+
+from psa_copilot.store import database
+from psa_copilot.store.ledger import Ledger
+from psa_copilot.store.mirror import AsOf, Look, Mirror
+from psa_copilot.store.tables import (
+    BudgetRow,
+    ChangeRow,
+    DecisionRow,
+    FeedbackRow,
+    InboxRow,
+    LivingNoteRow,
+    PluginStateRow,
+    RequestRow,
+    RunRow,
+    WriteRow,
+)
+from psa_copilot.store.work import Due, Work
+
+__all__ = [
+    "AsOf",
+    "BudgetRow",
+    "ChangeRow",
+    "DecisionRow",
+    "Due",
+    "FeedbackRow",
+    "InboxRow",
+    "LivingNoteRow",
+    "Look",
+    "PluginStateRow",
+    "RequestRow",
+    "RunRow",
+    "Store",
+    "Transaction",
+    "WriteRow",
+]
+
+
+class Transaction:
+    """The three sides of the store, on one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.mirror = Mirror(session)
+        self.work = Work(session)
+        self.ledger = Ledger(session)
+
+
+class Store:
+    """One database. `upgrade()` before the first use; `close()` at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = database.open_engine(path)
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date."""
+        database.upgrade(self._engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Reads and writes that become true together."""
+        with database.transaction(self._engine) as session:
+            yield Transaction(session)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A consistent look; nothing is saved."""
+        with database.reading(self._engine) as session:
+            yield Transaction(session)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()

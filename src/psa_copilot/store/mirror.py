@@ -1,0 +1,572 @@
+"""The mirror: what the PSA shows, with the history of how it came to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlmodel import Session, col, select
+
+from psa_copilot.events import Event, EventKind, Source
+from psa_copilot.markers import marker_of, same_text
+from psa_copilot.models import ActorClass, Field, Message, Ref, Thread, Ticket
+from psa_copilot.store import values
+from psa_copilot.store.tables import (
+    EventRow,
+    FeedbackRow,
+    LivingNoteRow,
+    MessageRow,
+    ThreadAliasRow,
+    ThreadRow,
+    TicketRow,
+    WriteRow,
+)
+from psa_copilot.threads import linked
+
+SECOND = timedelta(seconds=1)
+LIVE_WRITES = ("pending", "sending", "done")
+
+
+@dataclass(frozen=True)
+class Look:
+    """The circumstances of one read of the PSA."""
+
+    now: datetime
+    """Our clock."""
+    psa_now: datetime
+    """The PSA's clock when the read began."""
+    source: Source
+    first_contact: datetime
+    """What is older is backfill, whenever we first read it."""
+    ourselves: str = ""
+    """Identifier of the account that we write with."""
+    people: dict[str, ActorClass] | None = None
+    """Actor class by account identifier."""
+
+    def actor(self, identifier: str) -> ActorClass:
+        """Who hides behind an account of the PSA."""
+        return (self.people or {}).get(identifier.lower(), ActorClass.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """A thread as it could be known at one moment; a field of None was not known then."""
+
+    at: datetime
+    fields: dict[str, dict[Field, str | None]]
+    """By ticket ref."""
+    messages: tuple[Message, ...]
+
+
+class Mirror:
+    """Reads and writes of the mirror within one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    def row(self, ref: Ref) -> TicketRow | None:
+        """The mirror row of a ticket."""
+        return self._session.get(TicketRow, (ref.connection, ref.remote_id))
+
+    def ticket(self, ref: Ref) -> Ticket | None:
+        """One mirrored ticket."""
+        row = self.row(ref)
+        return values.to_ticket(row) if row else None
+
+    def survivor(self, thread_id: str) -> str:
+        """The thread that this id stands for today."""
+        alias = self._session.get(ThreadAliasRow, thread_id)
+        return alias.survivor if alias else thread_id
+
+    def thread_of(self, ref: Ref) -> Thread | None:
+        """The thread that a ticket belongs to."""
+        row = self.row(ref)
+        return self.thread(row.thread_id) if row else None
+
+    def thread(self, thread_id: str) -> Thread | None:
+        """A whole thread: its tickets and all their messages, oldest first."""
+        thread_id = self.survivor(thread_id)
+        rows = self.tickets_of(thread_id)
+        head = self._session.get(ThreadRow, thread_id)
+        if not rows or head is None:
+            return None
+        tickets = tuple(values.to_ticket(row) for row in rows)
+        messages = sorted(
+            (message for row in rows for message in self.messages(row.connection, row.remote_id)),
+            key=lambda message: (message.sent_at, message.ticket.remote_id, _numeric(message.remote_id)),
+        )
+        return Thread(id=thread_id, revision=head.revision, tickets=tickets, messages=tuple(messages))
+
+    def tickets_of(self, thread_id: str) -> Sequence[TicketRow]:
+        """The rows of a thread's tickets that the PSA still has, oldest first."""
+        query = select(TicketRow).where(TicketRow.thread_id == thread_id, col(TicketRow.deleted_at).is_(None))
+        return self._session.exec(query.order_by(col(TicketRow.opened_at), col(TicketRow.remote_id))).all()
+
+    def messages(self, connection: str, ticket: str) -> list[Message]:
+        """The current messages of one ticket."""
+        return [values.to_message(row) for row in self._message_rows(connection, ticket) if row.deleted_at is None]
+
+    def _message_rows(self, connection: str, ticket: str) -> Sequence[MessageRow]:
+        query = select(MessageRow).where(
+            MessageRow.connection == connection, MessageRow.ticket == ticket, col(MessageRow.current).is_(True)
+        )
+        return self._session.exec(query).all()
+
+    def events_since(self, thread: Thread, last_event: int) -> tuple[Event, ...]:
+        """What has happened on a thread's tickets after that event, oldest first."""
+        refs = [ticket.ref.remote_id for ticket in thread.tickets]
+        query = select(EventRow).where(
+            EventRow.connection == thread.tickets[0].ref.connection,
+            col(EventRow.ticket).in_(refs),
+            col(EventRow.id) > last_event,
+        )
+        return tuple(values.to_event(row) for row in self._session.exec(query.order_by(col(EventRow.id))))
+
+    def last_event_id(self) -> int:
+        """Id of the newest event of all."""
+        return self._session.exec(select(func.max(EventRow.id))).one() or 0
+
+    def field_events(self, ref: Ref, field: Field) -> list[Event]:
+        """The history of one field of one ticket, oldest first."""
+        query = select(EventRow).where(
+            EventRow.connection == ref.connection, EventRow.ticket == ref.remote_id, EventRow.field == field.value
+        )
+        return [values.to_event(row) for row in self._session.exec(query.order_by(col(EventRow.id)))]
+
+    def wanting_messages(self, connection: str, limit: int) -> list[Ticket]:
+        """Tickets whose messages were never read: open ones first, the newest first among them."""
+        query = select(TicketRow).where(
+            TicketRow.connection == connection, TicketRow.message_state == "none", col(TicketRow.deleted_at).is_(None)
+        )
+        order = (col(TicketRow.is_open).desc(), col(TicketRow.updated_at).desc())
+        return [values.to_ticket(row) for row in self._session.exec(query.order_by(*order).limit(limit))]
+
+    def recent_open(self, connection: str, since: datetime, read_before: datetime, limit: int) -> list[Ticket]:
+        """Open tickets that changed lately and whose messages were not read for a while: the slow sweep's work."""
+        query = select(TicketRow).where(
+            TicketRow.connection == connection,
+            col(TicketRow.is_open).is_(True),
+            col(TicketRow.updated_at) >= since,
+            col(TicketRow.messages_read_at) < read_before,
+            col(TicketRow.deleted_at).is_(None),
+        )
+        return [
+            values.to_ticket(row)
+            for row in self._session.exec(query.order_by(col(TicketRow.messages_read_at)).limit(limit))
+        ]
+
+    def live_ids(self, connection: str) -> set[str]:
+        """Remote ids of all tickets that we think exist."""
+        query = select(TicketRow.remote_id).where(
+            TicketRow.connection == connection, col(TicketRow.deleted_at).is_(None)
+        )
+        return set(self._session.exec(query))
+
+    def counts(self, connection: str) -> dict[str, int]:
+        """How many tickets and messages are mirrored."""
+        tickets = select(func.count()).where(TicketRow.connection == connection)
+        messages = select(func.count()).where(MessageRow.connection == connection, col(MessageRow.current).is_(True))
+        return {"tickets": self._session.exec(tickets).one(), "messages": self._session.exec(messages).one()}
+
+    def needs_messages(self, ticket: Ticket) -> bool:
+        """Whether this ticket, as just shown, may have messages that we have not read."""
+        row = self.row(ticket.ref)
+        if row is None or row.messages_at is None or row.messages_read_at is None:
+            return True
+        # Stamps have whole seconds: what was read within the stamp's own second may lack the rest of it.
+        return row.messages_at < ticket.updated_at or row.messages_read_at < row.messages_at + SECOND
+
+    # -- saving ----------------------------------------------------------------------------------------------
+
+    def save_tickets(self, tickets: Iterable[Ticket], look: Look) -> list[Event]:
+        """Take over tickets as they stand now; returns what happened to them. Older news than ours is dropped."""
+        fresh = {ticket.ref.remote_id: ticket for ticket in tickets}
+        known = self._rows(fresh.values())
+        newer = [t for t in fresh.values() if not self._is_old_news(known.get(t.ref.remote_id), t)]
+        events = [
+            event for ticket in newer for event in self._ticket_events(known.get(ticket.ref.remote_id), ticket, look)
+        ]
+        self._upsert([self._columns(known.get(ticket.ref.remote_id), ticket, look) for ticket in newer])
+        self._start_threads([t for t in newer if t.ref.remote_id not in known])
+        for ticket in newer:
+            self._link(ticket)
+        return self.record(events)
+
+    def save_messages(self, ticket: Ticket, messages: Sequence[Message], look: Look) -> list[Event]:
+        """Take over all messages of one ticket; a message that is missing now was deleted."""
+        ref = ticket.ref
+        known = {row.key: row for row in self._message_rows(ref.connection, ref.remote_id)}
+        first_read = not known and self._never_read(ref)
+        events: list[Event] = []
+        for message in messages:
+            events += self._save_message(known.get(message.key), self._claim(message, look), look)
+        present = {message.key for message in messages}
+        gone = [row for key, row in known.items() if key not in present and row.deleted_at is None]
+        events += [event for row in gone if not first_read for event in self._message_gone(row, look)]
+        self._mark_read(ref, ticket.updated_at, look.psa_now)
+        return self.record(events)
+
+    def record(self, events: Iterable[Event]) -> list[Event]:
+        """Append to the history."""
+        events = list(events)
+        if events:
+            self._session.execute(insert(EventRow), [values.event_columns(event) for event in events])
+        return events
+
+    def delete(self, ref: Ref, look: Look) -> list[Event]:
+        """The PSA has this ticket no longer: archived here, nothing more is written to it."""
+        row = self.row(ref)
+        if row is None or row.deleted_at is not None:
+            return []
+        row.deleted_at = look.now
+        self._session.add(row)
+        return self.record([_event(EventKind.TICKET_DELETED, ref, look, look.psa_now)])
+
+    def touch_thread(self, ref: Ref) -> tuple[str, int]:
+        """Count one more revision of the ticket's thread; returns its id and the new revision."""
+        row = self.row(ref)
+        if row is None:
+            raise KeyError(str(ref))
+        head = self._session.get_one(ThreadRow, row.thread_id)
+        head.revision += 1
+        self._session.add(head)
+        self._session.flush()
+        return head.id, head.revision
+
+    # -- tickets ---------------------------------------------------------------------------------------------
+
+    def _rows(self, tickets: Iterable[Ticket]) -> dict[str, TicketRow]:
+        by_connection: dict[str, list[str]] = {}
+        for ticket in tickets:
+            by_connection.setdefault(ticket.ref.connection, []).append(ticket.ref.remote_id)
+        found: dict[str, TicketRow] = {}
+        for connection, ids in by_connection.items():
+            query = select(TicketRow).where(TicketRow.connection == connection, col(TicketRow.remote_id).in_(ids))
+            found |= {row.remote_id: row for row in self._session.exec(query)}
+        return found
+
+    @staticmethod
+    def _is_old_news(row: TicketRow | None, ticket: Ticket) -> bool:
+        return row is not None and ticket.updated_at < row.updated_at
+
+    def _columns(self, row: TicketRow | None, ticket: Ticket, look: Look) -> dict[str, Any]:
+        columns = values.ticket_columns(ticket, row.thread_id if row else str(ticket.ref), look.now)
+        return columns | {"message_state": row.message_state if row else "none", "deleted_at": None}
+
+    def _upsert(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        statement = upsert(TicketRow)
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in ("connection", "remote_id")}
+        self._session.execute(
+            statement.on_conflict_do_update(index_elements=["connection", "remote_id"], set_=changed), rows
+        )
+        self._session.expire_all()
+
+    def _start_threads(self, tickets: list[Ticket]) -> None:
+        rows = [{"id": str(t.ref), "connection": t.ref.connection, "revision": 0} for t in tickets]
+        if rows:
+            self._session.execute(upsert(ThreadRow).on_conflict_do_nothing(), rows)
+
+    def _ticket_events(self, row: TicketRow | None, ticket: Ticket, look: Look) -> list[Event]:
+        if row is None:
+            return [self._first_sight(ticket, look)]
+        before = values.to_ticket(row)
+        changed = [field for field in Field if before.field(field) != ticket.field(field)]
+        return [self._field_event(before, ticket, field, look) for field in changed]
+
+    @staticmethod
+    def _first_sight(ticket: Ticket, look: Look) -> Event:
+        is_news = look.source is not Source.BACKFILL and ticket.opened_at >= look.first_contact
+        return Event(
+            kind=EventKind.TICKET_OPENED if is_news else EventKind.TICKET_SEEN,
+            ticket=ticket.ref,
+            after=values.snapshot(ticket),
+            happened_at=ticket.opened_at if is_news else ticket.updated_at,
+            seen_at=look.now,
+            source=look.source if is_news else Source.BACKFILL,
+            gap=ticket.updated_at > ticket.opened_at,
+        )
+
+    def _field_event(self, before: Ticket, after: Ticket, field: Field, look: Look) -> Event:
+        ours = self._is_our_change(after, field, look)
+        return Event(
+            kind=EventKind.FIELD_CHANGED,
+            ticket=after.ref,
+            field=field,
+            before=before.field(field),
+            after=after.field(field),
+            actor=after.updated_by,
+            actor_class=ActorClass.COPILOT if ours else look.actor(after.updated_by),
+            happened_at=after.updated_at,
+            seen_at=look.now,
+            source=Source.OURS if ours else look.source,
+            gap=look.source is Source.POLL,
+        )
+
+    def _is_our_change(self, ticket: Ticket, field: Field, look: Look) -> bool:
+        """Its value is that of an open or done write, and the updater, where the PSA tells, is our account."""
+        if ticket.updated_by and look.ourselves and ticket.updated_by.lower() != look.ourselves.lower():
+            return False
+        query = select(WriteRow).where(
+            WriteRow.connection == ticket.ref.connection,
+            WriteRow.ticket == ticket.ref.remote_id,
+            col(WriteRow.state).in_(LIVE_WRITES),
+        )
+        actions = [row.action for row in self._session.exec(query)]
+        return any(a.get("field") == field.value and a.get("to") == ticket.field(field) for a in actions)
+
+    # -- threads ---------------------------------------------------------------------------------------------
+
+    def _link(self, ticket: Ticket) -> None:
+        for ref in linked(ticket):
+            self._join(ticket, self.ticket(ref))
+        children = select(TicketRow).where(
+            TicketRow.connection == ticket.ref.connection,
+            (TicketRow.parent == ticket.ref.remote_id) | (TicketRow.merged_into == ticket.ref.remote_id),
+        )
+        for row in self._session.exec(children).all():
+            self._join(ticket, values.to_ticket(row))
+
+    def _join(self, ticket: Ticket, other: Ticket | None) -> None:
+        # Only one customer's tickets make a thread: a parent ticket of an outage has children of many clients.
+        if other is None or other.ref == ticket.ref or not ticket.company_id or other.company_id != ticket.company_id:
+            return
+        mine, theirs = self.row(ticket.ref), self.row(other.ref)
+        if mine is None or theirs is None or mine.thread_id == theirs.thread_id:
+            return
+        older, younger = sorted((mine, theirs), key=lambda row: (row.opened_at, _numeric(row.remote_id)))
+        self._merge_threads(older.thread_id, younger.thread_id)
+
+    def _merge_threads(self, survivor: str, other: str) -> None:
+        kept, gone = self._session.get_one(ThreadRow, survivor), self._session.get_one(ThreadRow, other)
+        kept.revision = max(kept.revision, gone.revision) + 1
+        self._session.add(kept)
+        self._session.execute(update(TicketRow).where(col(TicketRow.thread_id) == other).values(thread_id=survivor))
+        self._session.execute(
+            update(ThreadAliasRow).where(col(ThreadAliasRow.survivor) == other).values(survivor=survivor)
+        )
+        self._session.execute(
+            upsert(ThreadAliasRow).values(id=other, survivor=survivor).on_conflict_do_nothing(index_elements=["id"])
+        )
+        self._session.expire_all()
+
+    # -- messages --------------------------------------------------------------------------------------------
+
+    def _never_read(self, ref: Ref) -> bool:
+        row = self.row(ref)
+        return row is None or row.message_state == "none"
+
+    def _mark_read(self, ref: Ref, stamp: datetime, psa_now: datetime) -> None:
+        row = self.row(ref)
+        if row is None:
+            return
+        row.message_state, row.messages_at, row.messages_read_at = "full", stamp, psa_now
+        self._session.add(row)
+
+    def _claim(self, message: Message, look: Look) -> tuple[Message, str]:
+        """The message, said to be by the copilot if it is ours, and its marker then.
+
+        Ours is the remote id of a receipt, or our marker on the last line and our account as author. A marker
+        that anybody else pasted is text.
+        """
+        marker = marker_of(message.text)
+        ours = self._receipt_marker(message)
+        if not ours and marker and look.ourselves and message.author_id.lower() == look.ourselves.lower():
+            ours = marker if self._write_of(marker) else ""
+        if not ours:
+            return message, ""
+        return message.model_copy(update={"by": ActorClass.COPILOT}), ours
+
+    def _receipt_marker(self, message: Message) -> str:
+        query = select(WriteRow).where(
+            WriteRow.connection == message.ticket.connection,
+            WriteRow.ticket == message.ticket.remote_id,
+            col(WriteRow.receipt).is_not(None),
+        )
+        for row in self._session.exec(query):
+            if (row.receipt or {}).get("remote_id") == message.remote_id and row.action.get("kind") == "add_note":
+                return row.marker
+        return ""
+
+    def _write_of(self, marker: str) -> WriteRow | None:
+        return self._session.exec(select(WriteRow).where(WriteRow.marker == marker)).first()
+
+    def _save_message(self, row: MessageRow | None, claimed: tuple[Message, str], look: Look) -> list[Event]:
+        message, marker = claimed
+        if row is not None and row.deleted_at is None and values.to_message(row).text == message.text:
+            return []
+        is_news = look.source is not Source.BACKFILL and message.sent_at >= look.first_contact
+        self._add_version(row, message, marker, look, is_news=is_news or row is not None)
+        if marker:
+            self._mind_our_note(row, message, marker, look)
+        kind = EventKind.MESSAGE_ADDED if row is None else EventKind.MESSAGE_EDITED
+        source = look.source if is_news or row is not None else Source.BACKFILL
+        return [
+            Event(
+                kind=kind,
+                ticket=message.ticket,
+                message=message.key,
+                actor=message.author_id,
+                actor_class=message.by,
+                happened_at=message.sent_at if row is None else (message.edited_at or look.psa_now),
+                seen_at=look.now,
+                source=Source.OURS if marker and row is None else source,
+            )
+        ]
+
+    def _add_version(self, row: MessageRow | None, message: Message, marker: str, look: Look, *, is_news: bool) -> None:
+        if row is not None:
+            row.current = False
+            self._session.add(row)
+        written = max(message.sent_at, message.edited_at or message.sent_at)
+        self._session.add(
+            MessageRow(
+                connection=message.ticket.connection,
+                ticket=message.ticket.remote_id,
+                key=message.key,
+                version=row.version + 1 if row else 1,
+                current=True,
+                value=message.model_dump(mode="json"),
+                marker=marker,
+                sent_at=message.sent_at,
+                seen_at=look.now,
+                known_at=look.now if is_news else written,
+            )
+        )
+        self._session.flush()
+
+    def _message_gone(self, row: MessageRow, look: Look) -> list[Event]:
+        row.deleted_at = look.now
+        self._session.add(row)
+        message = values.to_message(row)
+        if row.marker:
+            self._leave_alone(row, "deleted", "", look)
+        event = _event(EventKind.MESSAGE_DELETED, message.ticket, look, look.psa_now)
+        return [event.model_copy(update={"message": row.key})]
+
+    # -- our own notes in the mirror -------------------------------------------------------------------------
+
+    def _mind_our_note(self, row: MessageRow | None, message: Message, marker: str, look: Look) -> None:
+        """A human's hand on a note of ours is seen by its text: neither what we wrote nor what we are writing."""
+        if row is None:
+            return
+        ours = select(WriteRow).where(
+            WriteRow.connection == message.ticket.connection, WriteRow.ticket == message.ticket.remote_id
+        )
+        bodies = [
+            w.action.get("body", "") for w in self._session.exec(ours) if w.state in ("sending", "done", "undone")
+        ]
+        if not any(same_text(message.text, body) for body in bodies):
+            fresh = self._session.exec(
+                select(MessageRow).where(
+                    MessageRow.connection == row.connection,
+                    MessageRow.ticket == row.ticket,
+                    MessageRow.key == row.key,
+                    col(MessageRow.current).is_(True),
+                )
+            ).one()
+            self._leave_alone(fresh, "edited", message.author_id, look)
+
+    def _leave_alone(self, row: MessageRow, kind: str, actor: str, look: Look) -> None:
+        query = select(LivingNoteRow).where(
+            LivingNoteRow.connection == row.connection,
+            LivingNoteRow.ticket == row.ticket,
+            LivingNoteRow.note_id == row.value["remote_id"],
+        )
+        living = self._session.exec(query).first()
+        write = self._write_of(row.marker)
+        if living is not None and not living.touched:
+            living.touched = True
+            self._session.add(living)
+        if write is not None and write.state != "undone":
+            self._session.add(
+                FeedbackRow(
+                    connection=row.connection,
+                    ticket=row.ticket,
+                    plugin=write.plugin,
+                    kind=f"note {kind}",
+                    actor=actor,
+                    write_id=write.id,
+                    at=look.now,
+                )
+            )
+
+    def doubled(self, connection: str, ticket: str) -> list[str]:
+        """Markers that stand in more than one message of a ticket: a write that was carried out twice."""
+        counts: dict[str, int] = {}
+        for row in self._message_rows(connection, ticket):
+            if row.marker and row.deleted_at is None:
+                counts[row.marker] = counts.get(row.marker, 0) + 1
+        return [marker for marker, count in counts.items() if count > 1]
+
+    # -- looking back ----------------------------------------------------------------------------------------
+
+    def as_of(self, thread_id: str, at: datetime) -> AsOf:
+        """A thread as it could be known at `at`: no field, message or version that came later.
+
+        `backfill` and `history` rows count from when the PSA says they happened, all others from when we saw them.
+        A field without known history at that time is unknown (None), never its present value.
+        """
+        rows = [row for row in self.tickets_of(self.survivor(thread_id)) if row.opened_at <= at]
+        fields = {f"{row.connection}/{row.remote_id}": self._fields_at(row, at) for row in rows}
+        messages = [message for row in rows for message in self._messages_at(row, at)]
+        messages.sort(key=lambda message: (message.sent_at, message.ticket.remote_id, _numeric(message.remote_id)))
+        return AsOf(at, fields, tuple(messages))
+
+    def _fields_at(self, row: TicketRow, at: datetime) -> dict[Field, str | None]:
+        query = select(EventRow).where(EventRow.connection == row.connection, EventRow.ticket == row.remote_id)
+        events = [values.to_event(each) for each in self._session.exec(query.order_by(col(EventRow.id)))]
+        events.sort(key=lambda event: (_known_from(event), event.id))
+        known: dict[Field, str | None] = dict.fromkeys(Field)
+        for event in events:
+            if _known_from(event) <= at:
+                known |= _values_in(event)
+        for event in reversed(events):  # the PSA's own record tells what stood there before its first entry
+            if (
+                event.source is Source.HISTORY
+                and event.field
+                and _known_from(event) > at
+                and known[event.field] is None
+            ):
+                known[event.field] = _first_before(events, event.field)
+        return known
+
+    def _messages_at(self, row: TicketRow, at: datetime) -> list[Message]:
+        query = select(MessageRow).where(
+            MessageRow.connection == row.connection, MessageRow.ticket == row.remote_id, col(MessageRow.known_at) <= at
+        )
+        versions: dict[str, MessageRow] = {}
+        for each in self._session.exec(query.order_by(col(MessageRow.version))):
+            versions[each.key] = each
+        return [values.to_message(v) for v in versions.values() if v.deleted_at is None or v.deleted_at > at]
+
+
+def _known_from(event: Event) -> datetime:
+    return event.happened_at if event.source in (Source.BACKFILL, Source.HISTORY) else event.seen_at
+
+
+def _values_in(event: Event) -> dict[Field, str | None]:
+    if event.kind in (EventKind.TICKET_OPENED, EventKind.TICKET_SEEN):
+        return {Field(name): value for name, value in json.loads(event.after or "{}").items()}
+    return {event.field: event.after} if event.field else {}
+
+
+def _first_before(events: list[Event], field: Field) -> str | None:
+    history = (event for event in events if event.source is Source.HISTORY and event.field is field)
+    return next(history).before
+
+
+def _event(kind: EventKind, ref: Ref, look: Look, happened_at: datetime) -> Event:
+    return Event(kind=kind, ticket=ref, happened_at=happened_at, seen_at=look.now, source=look.source)
+
+
+def _numeric(remote_id: str) -> tuple[int, str]:
+    return (int(remote_id), "") if remote_id.isdigit() else (0, remote_id)

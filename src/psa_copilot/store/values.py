@@ -1,0 +1,74 @@
+"""From values to rows and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from psa_copilot.events import Event, EventKind, Source
+from psa_copilot.models import ActorClass, Field, Message, Ref, Ticket
+from psa_copilot.store.tables import EventRow, MessageRow, TicketRow
+
+
+def ticket_columns(ticket: Ticket, thread_id: str, now: datetime) -> dict[str, Any]:
+    """What a mirror row says of this ticket."""
+    return {
+        "connection": ticket.ref.connection,
+        "remote_id": ticket.ref.remote_id,
+        "thread_id": thread_id,
+        "company_id": ticket.company_id,
+        "board": ticket.board,
+        "status": ticket.status,
+        "assignee": ticket.assignee,
+        "is_open": not ticket.is_closed,
+        "parent": ticket.parent,
+        "merged_into": ticket.merged_into,
+        "opened_at": ticket.opened_at,
+        "updated_at": ticket.updated_at,
+        "value": ticket.model_dump(mode="json"),
+        "seen_at": now,
+    }
+
+
+def to_ticket(row: TicketRow) -> Ticket:
+    """The mirrored ticket."""
+    return Ticket.model_validate(row.value)
+
+
+def to_message(row: MessageRow) -> Message:
+    """The mirrored message, one version of it."""
+    return Message.model_validate(row.value)
+
+
+def to_event(row: EventRow) -> Event:
+    """The recorded event."""
+    return Event(
+        id=row.id or 0,
+        kind=EventKind(row.kind),
+        ticket=Ref(connection=row.connection, remote_id=row.ticket),
+        field=Field(row.field) if row.field else None,
+        before=row.before,
+        after=row.after,
+        message=row.message,
+        actor=row.actor,
+        actor_class=ActorClass(row.actor_class),
+        happened_at=row.happened_at,
+        seen_at=row.seen_at,
+        source=Source(row.source),
+        gap=row.gap,
+    )
+
+
+def event_columns(event: Event) -> dict[str, Any]:
+    """An event as a row to insert."""
+    return {
+        "connection": event.ticket.connection,
+        "ticket": event.ticket.remote_id,
+        **event.model_dump(exclude={"id", "ticket"}, mode="python"),
+    }
+
+
+def snapshot(ticket: Ticket) -> str:
+    """All tracked fields at once, for the first time that we see a ticket."""
+    return json.dumps({field.value: ticket.field(field) for field in Field}, ensure_ascii=False)

@@ -1,0 +1,235 @@
+"""The work that is owed: webhook deliveries, changes to think about, writes to carry out, requests to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import func, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlmodel import Session, col, select
+
+from psa_copilot.store.tables import (
+    BudgetRow,
+    ChangeRow,
+    CursorRow,
+    FlagRow,
+    InboxRow,
+    RequestRow,
+    WriteRow,
+)
+
+Table = Literal["change", "write"]
+OPEN_WRITES = ("pending", "sending")
+
+
+@dataclass(frozen=True)
+class Due:
+    """One open row whose time has come."""
+
+    table: Table
+    row: int
+    attempt: int
+    partition: str
+
+    @property
+    def id(self) -> str:
+        """What the engine knows it by: each attempt is a piece of work of its own."""
+        return f"{self.table}-{self.row}:{self.attempt}"
+
+
+class Work:
+    """Owed work within one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # -- inbox -----------------------------------------------------------------------------------------------
+
+    def keep_delivery(
+        self, connection: str, key: str, remote_id: str, value: dict[str, Any] | None, now: datetime, *, deleted: bool
+    ) -> bool:
+        """Keep one genuine delivery; False when the same one is already here."""
+        statement = (
+            upsert(InboxRow)
+            .values(connection=connection, key=key, remote_id=remote_id, value=value, received_at=now, deleted=deleted)
+            .on_conflict_do_nothing(index_elements=["connection", "key"])
+            .returning(col(InboxRow.id))
+        )
+        return self._session.execute(statement).first() is not None
+
+    def inbox(self, connection: str, limit: int = 200) -> Sequence[InboxRow]:
+        """Deliveries whose tickets are still to be read, oldest first."""
+        query = select(InboxRow).where(InboxRow.connection == connection, col(InboxRow.done_at).is_(None))
+        return self._session.exec(query.order_by(col(InboxRow.id)).limit(limit)).all()
+
+    def delivered(self, ids: Sequence[int], now: datetime) -> None:
+        """These deliveries have been taken in."""
+        self._session.execute(update(InboxRow).where(col(InboxRow.id).in_(ids)).values(done_at=now))
+
+    # -- cursors and flags -----------------------------------------------------------------------------------
+
+    def cursor(self, connection: str, name: str) -> str | None:
+        """How far a walk has come."""
+        row = self._session.get(CursorRow, (connection, name))
+        return row.value if row else None
+
+    def move_cursor(self, connection: str, name: str, value: str) -> None:
+        """Remember how far a walk has come."""
+        self._session.merge(CursorRow(connection=connection, name=name, value=value))
+
+    def flag(self, connection: str, name: str) -> FlagRow | None:
+        """A switch, if it is set."""
+        return self._session.get(FlagRow, (connection, name))
+
+    def set_flag(self, connection: str, name: str, value: str, now: datetime) -> None:
+        """Set a switch."""
+        self._session.merge(FlagRow(connection=connection, name=name, value=value, at=now))
+
+    def clear_flag(self, connection: str, name: str) -> None:
+        """Take a switch back."""
+        row = self.flag(connection, name)
+        if row is not None:
+            self._session.delete(row)
+
+    # -- changes ---------------------------------------------------------------------------------------------
+
+    def owe_change(
+        self,
+        connection: str,
+        thread_id: str,
+        revision: int,
+        now: datetime,
+        *,
+        plugin: str = "",
+        key: str = "",
+        because: str = "",
+    ) -> None:
+        """A thread has to be thought about; the same key twice is one piece of work."""
+        statement = upsert(ChangeRow).values(
+            connection=connection,
+            thread_id=thread_id,
+            plugin=plugin,
+            key=key or f"rev:{revision}",
+            revision=revision,
+            because=because,
+            state="open",
+            attempt=0,
+            failures=0,
+            why="",
+            not_before=now,
+            created_at=now,
+        )
+        self._session.execute(statement.on_conflict_do_nothing(index_elements=["thread_id", "plugin", "key"]))
+
+    def change(self, row_id: int) -> ChangeRow | None:
+        """One change row."""
+        return self._session.get(ChangeRow, row_id)
+
+    def close_changes(self, thread_ids: Sequence[str], revision: int) -> None:
+        """Every revision up to this one has been thought about: states coalesce."""
+        self._session.execute(
+            update(ChangeRow)
+            .where(
+                col(ChangeRow.thread_id).in_(thread_ids),
+                col(ChangeRow.plugin) == "",
+                col(ChangeRow.state) == "open",
+                col(ChangeRow.revision) <= revision,
+            )
+            .values(state="done")
+        )
+
+    # -- the relay's view ------------------------------------------------------------------------------------
+
+    def due(self, now: datetime, limit: int = 200) -> list[Due]:
+        """Open rows whose time has come, oldest first."""
+        changes = select(ChangeRow).where(ChangeRow.state == "open", col(ChangeRow.not_before) <= now)
+        writes = select(WriteRow).where(col(WriteRow.state).in_(OPEN_WRITES), col(WriteRow.not_before) <= now)
+        found = [
+            Due("change", row.id or 0, row.attempt, row.thread_id)
+            for row in self._session.exec(changes.order_by(col(ChangeRow.id)).limit(limit))
+        ]
+        found += [
+            Due("write", row.id or 0, row.attempt, f"{row.connection}/{row.ticket}")
+            for row in self._session.exec(writes.order_by(col(WriteRow.id)).limit(limit))
+        ]
+        return found
+
+    def try_again(self, row: ChangeRow | WriteRow, at: datetime, why: str, *, counts: bool, most: int = 8) -> None:
+        """This attempt is over; another one is due at `at`, unless it has failed too often."""
+        row.attempt += 1
+        row.failures += counts
+        row.not_before, row.why = at, why
+        if row.failures >= most:
+            row.state = "dead"
+        self._session.add(row)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Rows by table and state."""
+        found: dict[tuple[str, str], int] = {}
+        for table, model in (("change", ChangeRow), ("write", WriteRow)):
+            query = select(model.state, func.count()).group_by(model.state)
+            found |= {(table, state): count for state, count in self._session.exec(query)}
+        return found
+
+    # -- writes ----------------------------------------------------------------------------------------------
+
+    def write(self, row_id: int) -> WriteRow | None:
+        """One write row."""
+        return self._session.get(WriteRow, row_id)
+
+    def writes(
+        self, *, ticket: tuple[str, str] | None = None, state: str | None = None, limit: int = 1000
+    ) -> Sequence[WriteRow]:
+        """Writes, newest first."""
+        query = select(WriteRow)
+        if ticket:
+            query = query.where(WriteRow.connection == ticket[0], WriteRow.ticket == ticket[1])
+        if state:
+            query = query.where(WriteRow.state == state)
+        return self._session.exec(query.order_by(col(WriteRow.id).desc()).limit(limit)).all()
+
+    def sending_on(self, connection: str, ticket: str, but: int) -> bool:
+        """Whether another write to this ticket is on its way."""
+        query = select(WriteRow.id).where(
+            WriteRow.connection == connection,
+            WriteRow.ticket == ticket,
+            WriteRow.state == "sending",
+            WriteRow.id != but,
+        )
+        return self._session.exec(query.limit(1)).first() is not None
+
+    def write_by_decision(self, decision_id: int) -> WriteRow | None:
+        """The write that a decision promised (the newest one that is no undo)."""
+        query = select(WriteRow).where(WriteRow.decision_id == decision_id, col(WriteRow.undoes).is_(None))
+        return self._session.exec(query.order_by(col(WriteRow.id).desc())).first()
+
+    # -- requests of commands --------------------------------------------------------------------------------
+
+    def ask(self, verb: str, arguments: dict[str, Any], now: datetime) -> int:
+        """Leave a request for the running daemon."""
+        row = RequestRow(verb=verb, arguments=arguments, at=now)
+        self._session.add(row)
+        self._session.flush()
+        return row.id or 0
+
+    def open_requests(self) -> Sequence[RequestRow]:
+        """Requests that nobody has answered, oldest first."""
+        query = select(RequestRow).where(RequestRow.state == "open").order_by(col(RequestRow.id))
+        return self._session.exec(query).all()
+
+    def request(self, row_id: int) -> RequestRow | None:
+        """One request."""
+        return self._session.get(RequestRow, row_id)
+
+    # -- the rate budget -------------------------------------------------------------------------------------
+
+    def budget(self, connection: str) -> BudgetRow:
+        """The tenant's budget row; made when it is missing."""
+        row = self._session.get(BudgetRow, connection)
+        if row is None:
+            row = BudgetRow(connection=connection, next_at=0.0)
+            self._session.add(row)
+        return row
