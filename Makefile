@@ -34,7 +34,7 @@ contract: $(VENV)/dev.stamp ## the contract suites alone: what every connector a
 check: $(VENV)/dev.stamp ## lint, format, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy $(wildcard src connectors plugins tests benchmarks)
 	$(BIN)/lint-imports --no-logo
 
 chaos: $(VENV)/dev.stamp ## kill and cut everything, SEEDS=2 times from seed FIRST=1, and count the writes
