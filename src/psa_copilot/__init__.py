@@ -28,7 +28,8 @@ from psa_copilot.errors import (
     Unsupported,
 )
 from psa_copilot.events import Change, Event, EventKind, Source
-from psa_copilot.http import Answer, Http
+from psa_copilot.http import Answer, Http, Step, keyset
+from psa_copilot.markers import marker_of, same_text
 from psa_copilot.models import (
     ActorClass,
     Board,
@@ -39,6 +40,7 @@ from psa_copilot.models import (
     Meaning,
     Message,
     MessageKind,
+    Moment,
     Origin,
     Person,
     Priority,
@@ -79,6 +81,7 @@ __all__ = [
     "Meaning",
     "Message",
     "MessageKind",
+    "Moment",
     "NotFound",
     "NotReady",
     "Origin",
@@ -95,6 +98,7 @@ __all__ = [
     "Setting",
     "Source",
     "Status",
+    "Step",
     "Thread",
     "Ticket",
     "TicketPage",
@@ -102,4 +106,7 @@ __all__ = [
     "Unsupported",
     "Wish",
     "duration",
+    "keyset",
+    "marker_of",
+    "same_text",
 ]

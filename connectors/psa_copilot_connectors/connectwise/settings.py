@@ -1,0 +1,56 @@
+"""What a ConnectWise connection is told."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, SecretStr
+
+from psa_copilot import ConnectionSettings, Setting
+
+CLOUD = ".myconnectwise.net"
+KEYS = ("company", "public_key", "private_key", "client_id")
+"""The settings that let us in, or not."""
+
+
+def _site(url: str) -> str:
+    """The root of a site, without a trailing slash; ValueError with the fix for anything else."""
+    parts = urlsplit(url.strip())
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"{url!r} is no site; write its root, for example https://api-na.myconnectwise.net")
+    if parts.scheme == "http" and not _on_this_machine(host):
+        raise ValueError(f"{url!r} would send the keys in the clear; write https:// (http only for this machine)")
+    _check_cloud(parts, host)
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _check_cloud(parts: SplitResult, host: str) -> None:
+    if host.endswith(CLOUD) and not host.startswith("api-"):
+        raise ValueError(f"{host} serves people, not programs; write https://api-{parts.netloc}")
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class ConnectWiseSettings(ConnectionSettings):
+    """How to get into one company's ConnectWise PSA."""
+
+    url: Annotated[str, AfterValidator(_site)] = Setting(
+        description="Root of the site, for example https://api-na.myconnectwise.net; http on this machine only."
+    )
+    company: str = Setting(min_length=1, description="The company id that people type when they log in.")
+    public_key: str = Setting(min_length=1, description="Public key of the API member.")
+    private_key: SecretStr = Setting(min_length=1, description="Private key of the API member.")
+    client_id: str = Setting(min_length=1, description="The integration's client id, from the vendor's developer site.")
+    member: str = Setting("", description="Identifier of the API member, where the PSA does not tell us who we are.")
+
+    def login(self) -> tuple[str, str]:
+        """User and password as the API wants them."""
+        return f"{self.company}+{self.public_key}", self.private_key.get_secret_value()
