@@ -1,17 +1,21 @@
 """Every fault of a config is one line that names the key and the fix; what is right is read as it is meant."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from psa_copilot import Board, Directory, Meaning, Priority, Status
 from psa_copilot.config import Config, load
 from psa_copilot.errors import ConfigError
 from psa_copilot.redact import SECRETS
-from tests.core.strangers import Site
+from tests.core.strangers import CONNECTOR, Site
 
 SOUND = """
     connections:
@@ -142,6 +146,22 @@ class TestSecrets:
         monkeypatch.setenv("POLL", "a-long-secret")
         [fault] = faults(write(main("private_key: x, poll_every: '${POLL}'")))
         assert fault.startswith("connections.main.poll_every: '${POLL}' is no duration; write ")
+
+    def test_a_connectors_own_check_may_quote_what_it_likes(self, write: Write, site: Site) -> None:
+        code = CONNECTOR.replace("SecretStr\n", "SecretStr, field_validator\n", 1) + dedent("""
+            def refuse(cls, value):
+                raise ValueError(f"{value.get_secret_value()} and https://me:pw@desk.example are no good; find better")
+
+            class Strict(Keys):
+                no = field_validator("private_key")(refuse)
+
+            class StrictDesk(Desk):
+                Settings = Strict
+        """).replace("\n", "\n    ")
+        entries = {"connectors": {"strict": "stranger_strict:StrictDesk"}}
+        site.install("stranger-strict", "stranger_strict", code, entries)
+        [fault] = faults(write(SOUND.replace("use: desk", "use: strict")))
+        assert fault == "connections.main.private_key: *** and https://***@desk.example are no good; find better"
 
 
 BROKEN = {
@@ -372,6 +392,42 @@ def test_a_broken_plugin_is_a_fault_of_the_config_that_names_it(write: Write, si
     [fault] = faults(write(main(plugins="broken: {}")))
     assert fault.startswith("plugins.broken: broken of stranger-broken 1.2 is broken: ")
     assert "ZeroDivisionError: division by zero" in fault
+
+
+# Whatever may stand where a value is expected.
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.text(max_size=9) | st.just("${HOME}"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = [
+    ("database",), ("web",), ("web", "listen"), ("web", "url"), ("web", "token_file"), ("connections",),
+    ("connections", "main"), ("connections", "main", "use"), ("connections", "main", "url"),
+    ("connections", "main", "private_key_file"), ("connections", "main", "poll_every"),
+    ("connections", "main", "statuses"), ("connections", "main", "breaker"), ("plugins",), ("plugins", "nudge"),
+    ("plugins", "nudge", "use"), ("plugins", "nudge", "when"), ("plugins", "nudge", "acts_from"), ("stop",),
+    ("stop", "status"), ("keep",), ("keep", "ledger"), ("more",),
+]  # fmt: skip
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.sampled_from(KEYS), what=ANYTHING)
+def test_whatever_stands_in_the_file_ends_in_lines_or_in_a_config(
+    write: Write, where: tuple[str, ...], what: object
+) -> None:
+    data = yaml.safe_load(dedent(SOUND))
+    section = data
+    for key in where[:-1]:
+        section = section.setdefault(key, {})
+    section[where[-1]] = what
+    path = write(yaml.safe_dump(data))
+    try:
+        config = load(path)
+    except ConfigError as exc:
+        for line in str(exc).splitlines():
+            assert re.match(r".+: .+", line)
+    else:
+        assert config.connections
 
 
 DESK = Directory(

@@ -17,6 +17,7 @@ Where = tuple[str | int, ...]
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LOGIN = re.compile(r"//[^/@\s]+@")  # of a URL
 _TEXT = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -41,12 +42,14 @@ class Document:
     def wrong(self, where: Where, what: str) -> None:
         """Note a fault; what it quotes from the environment goes back to `${NAME}`. The first one at a place stands."""
         value, written = self.unfilled.get(where, ("", ""))
-        self.faults.setdefault(where, what.replace(value, written) if value else what)
+        what = what.replace(value, written) if value else what
+        self.faults.setdefault(where, _LOGIN.sub("//***@", what))
 
     def stop_if_wrong(self) -> None:
         """Raise all faults, each on a line of its own."""
         if self.faults:
-            raise ConfigError("\n".join(f"{dotted(where)}: {what}" for where, what in self.faults.items()))
+            lines = (f"{dotted(where)}: {what}" for where, what in self.faults.items())
+            raise ConfigError("\n".join(" ".join(line.split()) for line in lines))
 
 
 def read(path: Path) -> Document:

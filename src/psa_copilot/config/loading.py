@@ -17,7 +17,7 @@ from psa_copilot.config import faults
 from psa_copilot.config.document import Document, Where, dotted, read
 from psa_copilot.config.settings import Config, Connection, EnabledPlugin, Keep, StopLists, Web
 from psa_copilot.errors import ConfigError, PluginBroken
-from psa_copilot.redact import SECRETS
+from psa_copilot.redact import SECRETS, Secrets
 
 DEFAULT_DATABASE = "sqlite:///psa-copilot.db"
 
@@ -80,7 +80,7 @@ def _section(document: Document, key: str, model: type[M]) -> M:
 
 def _connections(document: Document) -> dict[str, Connection]:
     connections = _entries(document, "connections", _CONNECTION_NAME, _connection)
-    if not document.data.get("connections"):
+    if document.data.get("connections") in (None, {}):
         document.wrong(("connections",), "missing; name at least one, for example main: {use: connectwise, ...}")
     return connections
 
@@ -93,7 +93,8 @@ def _entries(
     document: Document, key: str, shape: re.Pattern[str], read_one: Callable[[Document, str, Any], T | None]
 ) -> dict[str, T]:
     """The entries of a mapping by name, without those that are wrong."""
-    there = document.data.get(key) or {}
+    there = document.data.get(key)
+    there = {} if there is None else there
     if not isinstance(there, dict):
         document.wrong((key,), "should hold named entries; write name: {key: value} under it")
         return {}
@@ -146,9 +147,19 @@ def _validated(document: Document, where: Where, model: type[M], values: Any) ->
     try:
         return model.model_validate(values)
     except ValidationError as exc:
+        secrets = _written_secrets(model, values)
         for error in exc.errors(include_url=False):
-            document.wrong((*where, *faults.place_of(error)), faults.explain(error, model))
+            document.wrong((*where, *faults.place_of(error)), secrets.clean(faults.explain(error, model)))
         return None
+
+
+def _written_secrets(model: type[BaseModel], values: Any) -> Secrets:
+    """The secrets among values that are not valid yet: a connector's own check may quote one."""
+    secrets = Secrets()
+    for name, field in model.model_fields.items():
+        if isinstance(values, dict) and faults.mentions(field.annotation, SecretStr):
+            secrets.add(str(values.get(name) or ""))
+    return secrets
 
 
 def _prepared(document: Document, where: Where, model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +180,7 @@ def _from_file(document: Document, where: Where, name: str, values: dict[str, An
     path = document.path.parent / str(file)
     try:
         secret, mode = path.read_text(encoding="utf-8").strip(), path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "no text"
         document.wrong(at, f"{path} cannot be read: {why}; name a file that holds only the secret")
         return "unread"  # keeps the key from being called missing besides
