@@ -67,6 +67,9 @@ _WORDED = (
     (re.compile(r"low|minor", re.IGNORECASE), 4),
 )
 
+# Nobody documents what closing the loop on internal notes does, so it counts as mail.
+_MAILS = ("sendToContactFlag", "sendToCCFlag", "sendToBundledFlag", "closedLoopInternalAnalysisFlag")
+
 _TAGS = (
     r"/?(?:a|b|blockquote|body|br|center|code|div|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|script|span"
     r"|strong|style|table|tbody|td|th|thead|title|tr|u|ul)(?=[\s/>])"
@@ -95,6 +98,11 @@ def stamp(when: Moment) -> str:
 def changed(row: Row) -> str:
     """When this row was last saved, in their own words: what the walk over changes goes by."""
     return str(_info(row).get("lastUpdated") or "")
+
+
+def saved_at(row: Row) -> Moment | None:
+    """The same as a time."""
+    return moment(_info(row).get("lastUpdated"))
 
 
 def to_text(raw: object) -> str:
@@ -233,7 +241,7 @@ def _times(row: Row) -> tuple[Moment, Moment | None]:
     """When it was said and, if later, when it was last saved."""
     info = _info(row)
     made = moment(row.get("dateCreated")) or moment(row.get("dateEntered")) or moment(info.get("dateEntered"))
-    saved = moment(info.get("lastUpdated"))
+    saved = saved_at(row)
     sent = moment(row.get("timeStart")) or made or moment(info.get("sortByDate")) or saved
     if sent is None:
         raise ValueError(f"note {row.get('id')} without a date")
@@ -264,7 +272,7 @@ def to_board(row: Row, statuses: Iterable[Row]) -> Board:
         remote_id=str(row["id"]),
         name=str(row.get("name") or ""),
         statuses=tuple(map(to_status, live)),
-        mails=any(row.get(flag) for flag in ("sendToContactFlag", "sendToCCFlag", "sendToBundledFlag")),
+        mails=any(row.get(flag) for flag in _MAILS),
         bills=bool(row.get("billTicketsAfterClosedFlag")),
     )
 

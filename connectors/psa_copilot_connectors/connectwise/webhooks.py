@@ -70,6 +70,26 @@ def forged(http: Http, why: str) -> Forged:
     return Forged(http.connection, "believe a webhook", why)
 
 
+def callback(url: str, connection: str) -> Row:
+    """What we register: all tickets of the company. They append the number of the ticket to the url."""
+    return {
+        "url": f"{url}{'&' if '?' in url else '?'}recordId=",
+        "type": "ticket",
+        "level": "owner",
+        "objectId": 1,
+        "description": f"psa_copilot {connection}"[:100],
+        "inactiveFlag": False,
+        "isSoapCallbackFlag": False,
+        "isSelfSuppressedFlag": False,
+    }
+
+
+def hears_all_tickets(row: Row) -> bool:
+    """Whether a registered callback is one as we want it."""
+    kind, level = (str(row.get(key)).casefold() for key in ("type", "level"))
+    return (kind, level, row.get("objectId")) == ("ticket", "owner", 1)
+
+
 async def read(delivery: Delivery, keyring: Keyring, http: Http, link: str) -> list[Hint]:
     """Verify one delivery and say which ticket it speaks of; nothing for other kinds of records."""
     told = _told(delivery, http)
