@@ -15,7 +15,14 @@ from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from psa_copilot.clock import Clock
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected
@@ -33,7 +40,7 @@ SHORTEST_SECRET = 8  # shorter values would be struck out of ordinary words
 # Servers close idle connections after 5 s and more; a write on one that just died would count as "maybe done".
 _LIMITS = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=4.0)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_BACKOFF = wait_exponential_jitter(initial=0.25, max=4.0, jitter=0.25)
+_BACKOFF = wait_exponential(multiplier=0.25, max=4.0) + wait_random(0.0, 0.25)
 
 _in_background: ContextVar[bool] = ContextVar("in_background", default=False)
 
