@@ -1,0 +1,107 @@
+"""config.example.yaml starts on the sandbox as it is, shows every setting there is, and none that there is not."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from psa_copilot import registry
+from psa_copilot.clock import LOOPBACK
+from psa_copilot.config import Config, Keep, StopLists, Web, load
+from psa_copilot.plugin import When
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
+SWITCHED_OFF = re.compile(r"^( *)#(?=\S)")
+Read = Callable[[str], Config]
+KEY = re.compile(r"^ *#?[\w-]+:")
+
+
+def lines() -> list[str]:
+    return EXAMPLE.read_text().splitlines()
+
+
+def switched_off() -> list[int]:
+    return [number for number, line in enumerate(lines()) if SWITCHED_OFF.match(line)]
+
+
+def with_switched_on(numbers: list[int]) -> str:
+    text = lines()
+    for number in numbers:
+        text[number] = SWITCHED_OFF.sub(r"\1", text[number])
+    return "\n".join(text)
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Loads a text as a config."""
+    monkeypatch.setenv("PSA_COPILOT_TOKEN", "an-invented-api-token")
+
+    def read_it(text: str) -> Config:
+        path = tmp_path / "config.yaml"
+        path.write_text(text)
+        return load(path)
+
+    return read_it
+
+
+def test_it_loads_as_it_is_and_points_at_the_sandbox() -> None:
+    config = load(EXAMPLE)
+    main = config.connections["main"]
+    assert main.connector_class is registry.connector("connectwise")
+    assert any(host in main.settings.url for host in LOOPBACK)
+    assert main.settings.accept_risk
+    assert config.plugins["summarize"].settings.mode == "act"
+    assert config.stop.status == ("Internal IT",)
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize("number", switched_off(), ids=lambda number: lines()[number].split(":")[0].strip(" #"))
+def test_every_setting_that_is_switched_off_works_when_it_is_switched_on(number: int, read: Read) -> None:
+    text = with_switched_on([number])
+    assert read(text).connections
+    assert yaml.safe_load(text) != yaml.safe_load(EXAMPLE.read_text())
+
+
+def test_they_work_all_together(read: Read) -> None:
+    config = read(with_switched_on(switched_off()))
+    assert config.web.url == "https://copilot.example"
+    assert config.plugins.keys() == {"summarize", "summarize-vips"}
+
+
+def test_a_default_that_is_shown_is_the_default(read: Read) -> None:
+    without, whole = load(EXAMPLE).connections["main"].settings, with_switched_on(switched_off())
+    shown = read(whole).connections["main"].settings
+    for name in ("rate", "request_timeout", "write_grace", "breaker", "notes_per_technician"):
+        assert getattr(shown, name) == getattr(without, name)
+
+
+def shown(*where: str) -> set[str]:
+    section = yaml.safe_load(with_switched_on(switched_off()))
+    for key in where:
+        section = section[key]
+    return set(section)
+
+
+def known(model: type[BaseModel]) -> set[str]:
+    return set(model.model_fields)
+
+
+def test_every_setting_is_shown() -> None:
+    connector, summarize = registry.connector("connectwise"), registry.plugin("summarize")
+    assert shown("web") == known(Web)
+    assert shown("stop") == known(StopLists)
+    assert shown("keep") == known(Keep)
+    assert shown("connections", "main") == known(connector.Settings)
+    assert shown("plugins", "summarize") | {"use"} == known(summarize.Settings)
+    assert shown("plugins", "summarize", "when") == known(When)
+    assert shown() == {"database", "web", "connections", "plugins", "stop", "keep"}
+
+
+def test_every_setting_has_its_line_of_explanation_above_it() -> None:
+    for number, line in enumerate(lines()):
+        section = line.rstrip(":") in ("web", "  main", "  summarize")
+        if KEY.match(line) and not section:
+            assert lines()[number - 1].strip().startswith("# "), line
