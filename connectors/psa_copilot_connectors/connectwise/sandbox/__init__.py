@@ -1,0 +1,278 @@
+"""A ConnectWise PSA in small: what a client of its REST API sees, by the vendor's rules and quirks."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from psa_copilot.sandbox import Answer, Directory, MessageLine, PsaSandbox, Request, Switch, TicketLine, TimeLine, World
+from psa_copilot_connectors.connectwise.sandbox.callbacks import KEY_PATH, Callbacks
+from psa_copilot_connectors.connectwise.sandbox.conditions import BadCondition
+from psa_copilot_connectors.connectwise.sandbox.desk import API_LOGINS, Desk, Refused
+from psa_copilot_connectors.connectwise.sandbox.endpoints import Endpoints
+from psa_copilot_connectors.connectwise.sandbox.http import Asked, Failed, Login, answer, credentials
+from psa_copilot_connectors.connectwise.sandbox.tickets import Change, Tickets
+
+COMPANY = "sandbox"
+LONGEST_URL = 10_000
+HOLD_AT_MOST = 10.0
+HTML_502 = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+HTML_404 = b"<html><head><title>404</title></head><body><h2>404 - File or directory not found.</h2></body></html>"
+
+SWITCHES = (
+    Switch(
+        "bad_credentials_status",
+        "401",
+        "What bad credentials get: 401 on premises, 404 on some clouds.",
+        ("401", "404"),
+    ),
+    Switch("keys_rotated", False, "The key `pub` is no longer valid; `human` and `api2` are."),
+    Switch("codebase", "v2026_1/", "The codebase that companyinfo announces; one that is not announced answers 404."),
+    Switch(
+        "missing_client_id_status", "403", "What a request without clientId gets. 401 is unverified.", ("403", "401")
+    ),
+    Switch("all_notes", True, "Whether the server has allNotes; old ones answer 404."),
+    Switch("audit_right", True, "Whether the API member may read the audit trail."),
+    Switch("members_right", True, "Whether the API member may read /system/members; /system/info/members goes anyway."),
+    Switch("callbacks_right", True, "Whether the API member may register callbacks."),
+    Switch("delete_right", True, "Whether the API member may delete tickets, notes and time entries."),
+    Switch("note_bumps_ticket", True, "A note moves its ticket's lastUpdated. Unverified in the real product."),
+    Switch("time_bumps_ticket", True, "A time entry moves its ticket's lastUpdated. Unverified."),
+    Switch("note_callbacks", True, "A note is told as its ticket's `updated`. Unverified."),
+    Switch(
+        "self_suppress",
+        "all",
+        "What isSelfSuppressedFlag keeps from the one who did it: all, only what is no note "
+        "(tickets), or nothing. Unverified.",
+        ("all", "tickets", "none"),
+    ),
+    Switch(
+        "board_move_status",
+        "default",
+        "A ticket moved to another board without a status takes that board's "
+        "default, is refused, or keeps its status. Unverified.",
+        ("default", "refuse", "keep"),
+    ),
+    Switch(
+        "patch_subpath",
+        "ignored",
+        "A PATCH path such as status/id: 200 and nothing happens, or 400.",
+        ("ignored", "refused"),
+    ),
+    Switch(
+        "unassign",
+        "both",
+        "Which PATCH takes the owner away: op remove, replace with null, or both. Unverified.",
+        ("both", "remove", "null"),
+    ),
+    Switch("newlines", "keep", "Newlines in note text are kept or become spaces. Unverified.", ("keep", "spaces")),
+    Switch("note_notifications", False, "What a note's processNotifications means when left out. Unverified."),
+    Switch(
+        "datetime_literal",
+        "any",
+        "Which dates in conditions are understood: any, only without or only with zone.",
+        ("any", "without_zone", "with_zone"),
+    ),
+    Switch("null_lists", False, "List fields without entries are null instead of []."),
+    Switch(
+        "hold_patch",
+        0.0,
+        f"Real seconds (at most {HOLD_AT_MOST:g}) for which a PATCH of a ticket with the key `pub`"
+        " waits before it is applied.",
+    ),
+)
+
+
+class ConnectWiseSandbox(PsaSandbox):
+    """ConnectWise PSA, as far as tickets, notes, time, appointments, people, boards and callbacks go."""
+
+    name = "connectwise"
+    switches = SWITCHES
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.desk = Desk(world)
+        self.tickets = Tickets(self.desk)
+        self.callbacks = Callbacks(world)
+        self.tickets.on_change = self._tell
+        self._routes = Endpoints(self.desk, self.tickets, self.callbacks).routes
+        self._logins: dict[str, Login] = {}
+
+    # The shared machinery asks.
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change."""
+        return self.tickets.revision + self.callbacks.rows.version
+
+    def furnish(self, directory: Directory) -> None:
+        """Set up the desk and the logins; `human` is its first technician."""
+        self.desk.furnish(directory)
+        technician = directory.technicians[0].login
+        api, second = API_LOGINS
+        for login in (Login("pub", "priv", api), Login("api2", "api2", second), Login("human", "human", technician)):
+            self._logins[login.key] = login
+
+    def open_ticket(self, line: TicketLine, at: datetime) -> int:
+        """A new ticket, without its messages."""
+        return self.tickets.open(line, at)
+
+    def find_ticket(self, reference: object) -> int | None:
+        """A ticket's id, from its id or its external reference."""
+        return self.tickets.find(reference)
+
+    def say(self, ticket: int, message: MessageLine, at: datetime) -> int:
+        """Somebody writes."""
+        return self.tickets.say(ticket, message, at)
+
+    def change(self, ticket: int, field_name: str, to: str, by: str, at: datetime) -> None:
+        """Somebody sets a field."""
+        self.tickets.change(ticket, field_name, to, by, at)
+
+    def edit_note_of_api(self, ticket: int, text: str, by: str, at: datetime) -> None:
+        """A technician adds a line to the copilot's note."""
+        self.tickets.edit_note_of(frozenset(API_LOGINS), ticket, text, by, at)
+
+    def log_time(self, ticket: int, line: TimeLine, at: datetime) -> None:
+        """A technician logs time."""
+        self.tickets.log_time(ticket, line, at)
+
+    def counts(self) -> dict[str, int]:
+        """How many of each there are."""
+        return {
+            "tickets": len(self.tickets.rows),
+            "notes": len(self.tickets.notes),
+            "time_entries": len(self.tickets.time),
+            "companies": len(self.desk.companies),
+            "contacts": len(self.desk.contacts),
+            "members": len(self.desk.members),
+            "boards": len(self.desk.boards),
+        }
+
+    def all_notes(self) -> Iterable[Mapping[str, object]]:
+        """Every note with its versions."""
+        return self.tickets.notes_for_tests()
+
+    def mailbox(self) -> Iterable[Mapping[str, object]]:
+        """What it would have mailed."""
+        return self.tickets.mails
+
+    def hold(self, request: Request) -> float:
+        """A held PATCH lets another writer slip in between."""
+        ours = (
+            request.method == "PATCH" and "/service/tickets/" in request.path.lower() and self.key_of(request) == "pub"
+        )
+        return min(self.world.switches.number("hold_patch"), HOLD_AT_MOST) if ours else 0.0
+
+    def writes(self, request: Request) -> bool:
+        """Whether a request would change something; a search is a POST that does not."""
+        return request.method not in ("GET", "HEAD") and not request.path.rstrip("/").lower().endswith("/search")
+
+    def key_of(self, request: Request) -> str:
+        """The public key that a request names."""
+        return credentials(request)[1]
+
+    def failure(self, fault: str) -> Answer:
+        """What the vendor answers when it cannot."""
+        if fault == "http_429":
+            return self._too_many()
+        if fault == "html_502":
+            return Answer(502, HTML_502, content_type="text/html")
+        if fault == "http_401":
+            return answer(401, {"code": "ConnectWiseApi", "message": "UserNotAuthenticated", "errors": None})
+        return answer(500, {"code": "InternalServerError", "message": "An unexpected error occurred.", "errors": None})
+
+    def answer(self, request: Request) -> Answer:
+        """One request to the API."""
+        try:
+            return self._answer(request)
+        except Failed as exc:
+            return exc.answer
+        except Refused as exc:
+            return answer(400, {"code": "InvalidObject", "message": exc.message, "errors": exc.errors})
+        except BadCondition as exc:
+            return answer(400, {"code": "ApiFindCondition", "message": str(exc), "errors": None})
+
+    # From the door to the record.
+
+    def _answer(self, request: Request) -> Answer:
+        path = request.path.rstrip("/")
+        if path.lower().startswith("/login/companyinfo/"):
+            return self._company_info(path.rpartition("/")[2])
+        resource = self._below_codebase(path)
+        if resource is None:
+            return Answer(404, HTML_404, content_type="text/html")
+        if len(request.query) > LONGEST_URL:
+            return Answer(414, b"", content_type="text/html")
+        if resource.lower() == KEY_PATH:
+            return answer(200, {"signing_key": self.callbacks.signing_key})
+        return self._route(request, resource, self._authenticated(request))
+
+    def _below_codebase(self, path: str) -> str | None:
+        for codebase in ("v4_6_release/", self.world.switches.text("codebase")):
+            prefix = f"/{codebase.strip('/')}/apis/3.0"
+            if path.lower().startswith(f"{prefix.lower()}/"):
+                return path[len(prefix) :]
+        return None
+
+    def _company_info(self, company: str) -> Answer:
+        if company.lower() != COMPANY:
+            return Answer(200, b"null")
+        codebase = self.world.switches.text("codebase")
+        version = codebase.strip("/").replace("_", ".")
+        return answer(
+            200,
+            {
+                "CompanyName": "Sandbox MSP",
+                "Codebase": codebase,
+                "VersionCode": version,
+                "VersionNumber": f"{version}.10001",
+                "CompanyID": COMPANY,
+                "IsCloud": True,
+            },
+        )
+
+    def _authenticated(self, request: Request) -> Login:
+        company, key, private = credentials(request)
+        login = self._logins.get(key)
+        known = login is not None and company.lower() == COMPANY and hmac.compare_digest(private, login.private)
+        if not known or login is None or (key == "pub" and self.world.switches.on("keys_rotated")):
+            if self.world.switches.text("bad_credentials_status") == "404":
+                raise Failed(404, "NotFound", "The requested resource was not found.")
+            raise Failed(401, "ConnectWiseApi", "UserNotAuthenticated")
+        if not request.headers.get("clientid"):
+            status = int(self.world.switches.text("missing_client_id_status"))
+            raise Failed(status, "ClientIdRequired", "A clientId header is required.")
+        return login
+
+    def _route(self, request: Request, resource: str, login: Login) -> Answer:
+        parts = resource.strip("/").split("/")
+        numbers = tuple(int(part) for part in parts if part.isdigit())
+        pattern = "/".join("#" if part.isdigit() else part.lower() for part in parts)
+        if pattern.startswith("system/members/") and pattern not in self._routes:
+            pattern = "system/members/*"
+        serves = self._routes.get(pattern)
+        if serves is None:
+            raise Failed(404, "NotFound", f"No resource at {resource}.")
+        if request.method not in serves:
+            raise Failed(405, "MethodNotAllowed", f"{request.method} is not allowed here.")
+        return serves[request.method](Asked(request, login, numbers, parts[-1]))
+
+    def served(self, request: Request, status: int) -> None:
+        """A ticket whose notes were read may get its next message."""
+        parts = request.path.rstrip("/").lower().split("/")
+        if request.method == "GET" and status == 200 and parts[-1] in ("notes", "allnotes") and parts[-2].isdigit():
+            for watcher in self.watchers.notes_read:
+                watcher(int(parts[-2]))
+
+    def _too_many(self) -> Answer:
+        seconds = f"{self.world.switches.number('retry_after'):g}"
+        message = f"Too many requests. Please try again in {seconds} seconds."
+        return answer(429, {"error": "ConnectWiseAPI", "message": message}, ("Retry-After", seconds))
+
+    def _tell(self, change: Change) -> None:
+        self.callbacks.tell(change)
+        if change.by_note and change.by in API_LOGINS:
+            for watcher in self.watchers.noted_by_api:
+                watcher(change.ticket)

@@ -1,0 +1,139 @@
+"""What every PSA's sandbox is made of, and what the shared machinery asks of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from psa_copilot.sandbox.callbacks import Postman
+from psa_copilot.sandbox.clock import SandboxClock
+from psa_copilot.sandbox.scenarios import Directory, TimeLine
+from psa_copilot.sandbox.switches import Switch, Switches
+from psa_copilot.sandbox.tickets import MessageLine, TicketLine
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to the PSA's API; header names in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the PSA answers."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class World:
+    """What a PSA's sandbox lives in."""
+
+    url: str
+    clock: SandboxClock
+    switches: Switches
+    postman: Postman
+
+
+@dataclass
+class Watchers:
+    """Who wants to know what happens on tickets: the scripted people."""
+
+    notes_read: list[Callable[[int], None]] = field(default_factory=list)
+    noted_by_api: list[Callable[[int], None]] = field(default_factory=list)
+
+
+class PsaSandbox(ABC):
+    """One PSA in small. Everything here runs in one thread and never waits, so each change is atomic."""
+
+    name: ClassVar[str]
+    switches: ClassVar[tuple[Switch, ...]] = ()
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.watchers = Watchers()
+
+    # What clients see.
+
+    @property
+    @abstractmethod
+    def revision(self) -> int:
+        """Grows with every change of state, so that a request that changed nothing can be told."""
+
+    @abstractmethod
+    def key_of(self, request: Request) -> str:
+        """Which login a request claims to be, for the log."""
+
+    @abstractmethod
+    def writes(self, request: Request) -> bool:
+        """Whether a request would change something."""
+
+    @abstractmethod
+    def answer(self, request: Request) -> Answer:
+        """Do what a request asks, at once and as a whole."""
+
+    def served(self, request: Request, status: int) -> None:
+        """An answer has gone out."""
+
+    @abstractmethod
+    def failure(self, fault: str) -> Answer:
+        """The PSA's own way to say `http_401`, `http_429`, `http_500` or `html_502`."""
+
+    def hold(self, request: Request) -> float:
+        """Real seconds to hold a request before it is looked at."""
+        return 0.0
+
+    # What people do, without any API.
+
+    @abstractmethod
+    def furnish(self, directory: Directory) -> None:
+        """Take in the technicians, clients and boards that are there from the start."""
+
+    @abstractmethod
+    def open_ticket(self, line: TicketLine, at: datetime) -> int:
+        """A new ticket, without its messages; returns its id."""
+
+    @abstractmethod
+    def find_ticket(self, reference: object) -> int | None:
+        """A ticket's id, from its id or somebody else's."""
+
+    @abstractmethod
+    def say(self, ticket: int, message: MessageLine, at: datetime) -> int:
+        """Somebody writes a message; returns the note's id."""
+
+    @abstractmethod
+    def change(self, ticket: int, field_name: str, to: str, by: str, at: datetime) -> None:
+        """Somebody sets a field of a ticket."""
+
+    @abstractmethod
+    def edit_note_of_api(self, ticket: int, text: str, by: str, at: datetime) -> None:
+        """A technician adds a line to the last note that an API account wrote on a ticket."""
+
+    @abstractmethod
+    def log_time(self, ticket: int, line: TimeLine, at: datetime) -> None:
+        """A technician's time entry on a ticket."""
+
+    # What a test counts.
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """How many of each: tickets, notes, time_entries, companies, contacts, members, boards."""
+
+    @abstractmethod
+    def all_notes(self) -> Iterable[Mapping[str, object]]:
+        """Every note with its versions, deleted ones too."""
+
+    @abstractmethod
+    def mailbox(self) -> Iterable[Mapping[str, object]]:
+        """What it would have mailed."""
