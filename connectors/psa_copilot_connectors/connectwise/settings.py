@@ -19,12 +19,20 @@ def _site(url: str) -> str:
     """The root of a site, without a trailing slash; ValueError with the fix for anything else."""
     parts = urlsplit(url.strip())
     host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
+    if parts.query or parts.fragment or not _is_site(parts):
         raise ValueError(f"{url!r} is no site; write its root, for example https://api-na.myconnectwise.net")
     if parts.scheme == "http" and not _on_this_machine(host):
         raise ValueError(f"{url!r} would send the keys in the clear; write https:// (http only for this machine)")
     _check_cloud(parts, host)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_site(parts: SplitResult) -> bool:
+    try:
+        plain = parts.port is None or parts.port > 0
+    except ValueError:  # a port that is no number
+        return False
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def _check_cloud(parts: SplitResult, host: str) -> None:
