@@ -1,17 +1,20 @@
 """config.example.yaml starts on the sandbox as it is, shows every setting there is, and none that there is not."""
 
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
-from psa_copilot import registry
-from psa_copilot.clock import LOOPBACK
+from psa_copilot import Http, registry
+from psa_copilot.clock import LOOPBACK, Clock
 from psa_copilot.config import Config, Keep, StopLists, Web, load
 from psa_copilot.plugin import When
+from psa_copilot.testing import LocalBudget
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 SWITCHED_OFF = re.compile(r"^( *)#(?=\S)")
@@ -76,6 +79,27 @@ def test_a_default_that_is_shown_is_the_default(read: Read) -> None:
     shown = read(whole).connections["main"].settings
     for name in ("rate", "request_timeout", "write_grace", "breaker", "notes_per_technician"):
         assert getattr(shown, name) == getattr(without, name)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[str]:
+    """The root of a ConnectWise sandbox in a process of its own."""
+    command = [sys.executable, "-m", "psa_copilot.sandbox", "connectwise", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield process.stdout.readline().removeprefix("ready ").strip()
+        process.terminate()
+
+
+async def test_the_sandbox_has_every_board_status_and_priority_that_it_names(sandbox: str, read: Read) -> None:
+    config = read(with_switched_on(switched_off()).replace("http://127.0.0.1:8089", sandbox))
+    main, clock = config.connections["main"], Clock()
+    http = Http("main", clock, LocalBudget("main", clock), main.settings.request_timeout)
+    try:
+        directory = await main.connector_class(main.settings, http).directory()
+    finally:
+        await http.close()
+    assert config.check_against({"main": directory}) == []
 
 
 def shown(*where: str) -> set[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect
@@ -63,9 +63,15 @@ def build(desk: Desk, now: Callable[[], float] = time.monotonic) -> FastAPI:
     """The application; `now` is in seconds."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_middleware(Guard, token=lambda: desk.token)
-    forgeries = Forgeries(now)
+    app.include_router(_webhooks(desk, Forgeries(now)))
+    app.include_router(_health(desk))
+    return app
 
-    @app.post("/webhooks/{connection}")
+
+def _webhooks(desk: Desk, forgeries: Forgeries) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/webhooks/{connection}")
     async def webhook(connection: str, request: Request) -> Response:
         try:
             async with asyncio.timeout(PATIENCE):
@@ -80,22 +86,28 @@ def build(desk: Desk, now: Callable[[], float] = time.monotonic) -> FastAPI:
         headers = {"Retry-After": ASK_AGAIN} if received is Received.BUSY else None
         return Response(status_code=_ANSWERS[received], headers=headers)
 
-    @app.get("/healthz")
+    return router
+
+
+def _health(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
     async def healthz() -> dict[str, bool]:
         return {"ok": True}
 
-    @app.get("/readyz")
+    @router.get("/readyz")
     async def readyz() -> JSONResponse:
         states = desk.ready()
         shown = {name: {"ok": ok, "why": why} for name, (ok, why) in states.items()}
         all_well = all(ok for ok, _ in states.values())
         return JSONResponse({"connections": shown}, status_code=200 if all_well else 503)
 
-    @app.get("/metrics")
+    @router.get("/metrics")
     async def show_metrics() -> Response:
         return Response(desk.metrics(), media_type=CONTENT_TYPE_LATEST)
 
-    return app
+    return router
 
 
 async def _body(request: Request) -> bytes:
