@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ SHORTEST_SECRET = 8  # shorter values would be struck out of ordinary words
 _LIMITS = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=4.0)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _BACKOFF = wait_exponential(multiplier=0.25, max=4.0) + wait_random(0.0, 0.25)
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 _in_background: ContextVar[bool] = ContextVar("in_background", default=False)
 
@@ -351,8 +354,8 @@ def _http_date(text: str) -> datetime | None:
 def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta:
     """How long we were asked to wait: seconds or a date, kept within reason."""
     text = headers.get("retry-after", "").strip()
-    if text.isdecimal():
-        return min(timedelta(seconds=min(int(text), 10**6)), LONGEST_WAIT)
+    if _SECONDS.fullmatch(text):
+        return min(timedelta(seconds=min(float(text), 10.0**6)), LONGEST_WAIT)
     until = _http_date(text)
     if until is None:
         return USUAL_WAIT

@@ -195,6 +195,7 @@ NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
         ({}, 30),
         ({"retry-after": "soon"}, 30),
         ({"retry-after": "-5"}, 30),
+        ({"retry-after": "1.5"}, 1.5),
         ({"retry-after": "99999999999999999999"}, 3600),
         ({"retry-after": format_datetime(NOON + timedelta(seconds=90), usegmt=True)}, 90),
         ({"retry-after": format_datetime(NOON - timedelta(hours=1), usegmt=True)}, 0),
@@ -202,7 +203,7 @@ NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
     ],
 )
 async def test_retry_after_is_read_by_the_psas_clock_and_within_reason(
-    http: Http, clock: Clock, retry_after: dict[str, str], seconds: int
+    http: Http, clock: Clock, retry_after: dict[str, str], seconds: float
 ) -> None:
     sent = Act(429, b"", {"date": format_datetime(NOON, usegmt=True), **retry_after})
     before = clock.now()

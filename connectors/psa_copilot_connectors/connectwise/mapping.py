@@ -53,7 +53,7 @@ _AUDITED = {
 }
 _CHANGED = re.compile(
     r"(?P<field>[A-Za-z][A-Za-z /]*?)\s*(?:has been |was )?(?:changed|updated|set)?\s*:?\s*"
-    r'from\s+"(?P<before>.*?)"\s+to\s+"(?P<after>.*?)"',
+    r'from\s+"(?P<before>.*?)"\s+to\s+"(?P<after>.*)"\.?\s*$',
     re.IGNORECASE | re.DOTALL,
 )
 

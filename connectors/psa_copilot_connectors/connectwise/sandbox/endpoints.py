@@ -103,6 +103,7 @@ class Endpoints:
         self._list("system/info/members", shapes.MEMBER_INFO, lambda _: [_as_info(row) for row in self._desk.members])
         self._list("system/audittrail", shapes.AUDIT, self._audit_trail)
         self.routes["system/info"] = {"GET": self._info}
+        self.routes["system/mymembers/info"] = {"GET": self._myself}
         callbacks = Kind("system/callbacks", self._callbacks.rows, shapes.CALLBACK, "Callback")
         self._kind(callbacks, self._registered, POST=self._register)
         self._edits("system/callbacks/#", callbacks, self._callbacks.edit, self._callbacks.delete)
@@ -256,6 +257,9 @@ class Endpoints:
                 "maxWorkFlowRecordsAllowed": 500,
             },
         )
+
+    def _myself(self, asked: Asked) -> Answer:
+        return answer(200, _as_info(self._desk.member(asked.by)))
 
     def _members(self, asked: Asked) -> Table:
         self._demand("members_right", asked, "inquire members")
