@@ -5,13 +5,13 @@ A PSA's sandbox is a subclass of `PsaSandbox`; `serve` runs it as a process, `ru
 
 from psa_copilot.sandbox.callbacks import Delivery, Patience
 from psa_copilot.sandbox.clock import iso, whole_second
-from psa_copilot.sandbox.psa import Answer, PsaSandbox, Request, World
-from psa_copilot.sandbox.trial import Sandbox, running, spawned
-from psa_copilot.sandbox.scenarios import Client, Directory, Technician, TimeLine
 from psa_copilot.sandbox.command import find_sandbox, serve
+from psa_copilot.sandbox.psa import Answer, PsaSandbox, Request, World
+from psa_copilot.sandbox.scenarios import Client, Directory, Technician, TimeLine
 from psa_copilot.sandbox.switches import Switch
 from psa_copilot.sandbox.table import Row, Table
 from psa_copilot.sandbox.tickets import BadTickets, MessageLine, TicketLine
+from psa_copilot.sandbox.trial import Sandbox, running, spawned
 
 __all__ = [
     "Answer",

@@ -33,7 +33,7 @@ class Control:
             "clock": lambda _: self._clock(),
             "faults": lambda _: {"spec": self._door.faults.spec},
             "switches": lambda _: self._world.switches.listed(),
-            "notes": lambda _: list(self._psa.all_notes()),
+            "notes": self._notes,
             "mailbox": lambda _: list(self._psa.mailbox()),
             "callbacks": lambda _: self._world.postman.deliveries,
         }
@@ -57,6 +57,10 @@ class Control:
         return _json(
             404, {"error": f"no {request.method} {PREFIX}{name}; GET {_list(self._reads)}; POST {_list(self._orders)}"}
         )
+
+    def _notes(self, query: dict[str, list[str]]) -> object:
+        wanted = {int(ticket) for ticket in query.get("ticket", [])}
+        return [note for note in self._psa.all_notes() if not wanted or note["ticket"] in wanted]
 
     def _state(self) -> object:
         return {

@@ -100,7 +100,23 @@ class Door:
             wire.drop()
         else:
             await self._send(wire, request, at, answer, fault, committed=committed)
-            self._psa.served(request, answer.status)
+            self._tell_watchers(request, answer)
+
+    def _tell_watchers(self, request: Request, answer: Answer) -> None:
+        watchers = self._psa.watchers
+        if answer.status >= 300:
+            return
+        if self._psa.is_api_login(self._psa.key_of(request)):
+            for used in watchers.api_used:
+                used()
+        ticket = self._psa.reads_notes_of(request)
+        if ticket is not None:
+            for read in watchers.notes_read:
+                read(ticket)
+
+    def fault_of_callback(self) -> str:
+        """The fault that the next callback meets, or nothing."""
+        return self.faults.on_callback()
 
     async def _drop(self, wire: Wire, request: Request, at: datetime, fault: str) -> None:
         self._note(request, at, 0, fault)

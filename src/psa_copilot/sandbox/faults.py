@@ -84,10 +84,8 @@ def _seed(value: str) -> int:
 def _fault(kind: str, value: str, seed: int) -> _Fault:
     dice = random.Random(f"{seed}:{kind}")
     try:
-        if value.startswith("@"):
-            fault = _Fault(0.0, int(value[1:]), dice)
-        else:
-            fault = _Fault(float(value), 0, dice)
+        every = int(value[1:]) if value.startswith("@") else 0
+        fault = _Fault(0.0 if every else float(value), every, dice)
     except ValueError:
         fault = _Fault(-1.0, 0, dice)
     if not 0 <= fault.rate <= 1 or (value.startswith("@") and fault.every < 1):

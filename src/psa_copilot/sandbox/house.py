@@ -50,10 +50,11 @@ class House:
         switches = Switches((*COMMON, *setup.psa.switches))
         for name, value in setup.switches.items():
             switches.set(name, value)
-        self.postman = Postman(clock, lambda: self.door.faults.on_callback())
+        self.postman = Postman(clock)
         psa = setup.psa(World(url, clock, switches, self.postman))
         self.door = Door(psa, log)
         self.door.faults = Faults.read(setup.faults)
+        self.postman.fault = self.door.fault_of_callback
         psa.furnish(load_directory())
         self.people = People(psa, play=setup.play)
         self._fill(setup, clock)
@@ -90,7 +91,15 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to whoever runs it."""
+    """A server that leaves signals to whoever runs it, and tells when it accepts."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)
@@ -98,7 +107,8 @@ class _Server(uvicorn.Server):
 
 def listen(port: int) -> socket.socket:
     """A listening socket on loopback; OSError when the port is taken."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends small answers at once; without it each waits 40 ms for an ACK.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind(("127.0.0.1", port))
@@ -124,6 +134,7 @@ async def serving(house: House, sock: socket.socket) -> AsyncIterator[None]:
         lifespan="off",
         log_level="critical",
         access_log=False,
+        server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN,
         timeout_keep_alive=60,
@@ -132,8 +143,7 @@ async def serving(house: House, sock: socket.socket) -> AsyncIterator[None]:
     server = _Server(config)
     tasks = [asyncio.create_task(server.serve([sock])), asyncio.create_task(house.people.live())]
     try:
-        while not server.started:
-            await asyncio.sleep(0.005)
+        await server.up.wait()
         yield
     finally:
         house.door.stopping.set()

@@ -32,13 +32,16 @@ class People:
         self._next_play = self._start
         self._after_note: dict[int, list[tuple[timedelta, Deed]]] = {}
         self._clock.on_move(self._nudge.set)
+        self._at_first_request: list[tuple[timedelta, Deed]] = []
+        psa.watchers.api_used.append(self._api_was_used)
         psa.watchers.notes_read.append(self._ticket_was_read)
         psa.watchers.noted_by_api.append(self._api_has_noted)
 
     @property
     def left(self) -> int:
         """How many deeds are still to come."""
-        return len(self._due) + len(self._held) + sum(map(len, self._after_note.values()))
+        waiting = len(self._at_first_request) + sum(map(len, self._after_note.values()))
+        return len(self._due) + len(self._held) + waiting
 
     def bring(self, lines: Iterable[TicketLine]) -> None:
         """Put tickets on the desk as they stand at the start; what lies ahead of the clock happens later."""
@@ -55,7 +58,7 @@ class People:
         for entry in scenario.time_entries:
             self._psa.log_time(self._ticket(entry.ticket), entry, entry.at)
         for step in scenario.steps:
-            self._plan(step)
+            self._plan(step, scenario.begins)
 
     def at(self, moment: datetime, deed: Deed) -> None:
         """Have `deed` done when the clock has come to `moment`."""
@@ -108,12 +111,14 @@ class People:
             else:
                 self.at(moment, deed)
 
-    def _plan(self, step: Step) -> None:
-        if step.after_note is None:
-            self.at(self._start + (step.at or timedelta(0)) + step.delay, partial(self._do, step))
+    def _plan(self, step: Step, begins: str) -> None:
+        span, deed = (step.at or timedelta(0)) + step.delay, partial(self._do, step)
+        if step.after_note is not None:
+            self._after_note.setdefault(self._ticket(step.after_note.ticket), []).append((span, deed))
+        elif begins == "first_request":
+            self._at_first_request.append((span, deed))
         else:
-            waiting = self._after_note.setdefault(self._ticket(step.after_note.ticket), [])
-            waiting.append((step.delay, partial(self._do, step)))
+            self.at(self._start + span, deed)
 
     def _do(self, step: Step) -> None:
         now = self._clock.now()
@@ -140,6 +145,11 @@ class People:
             return
         moment = self._next_play = max(self._clock.now(), self._next_play + timedelta(seconds=1 / self._play))
         self.at(moment, lambda: self._psa.say(ticket, message, self._clock.now()))
+
+    def _api_was_used(self) -> None:
+        for span, deed in self._at_first_request:
+            self.at(self._clock.now() + span, deed)
+        self._at_first_request.clear()
 
     def _api_has_noted(self, ticket: int) -> None:
         for delay, deed in self._after_note.pop(ticket, []):

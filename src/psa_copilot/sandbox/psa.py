@@ -50,6 +50,7 @@ class World:
 class Watchers:
     """Who wants to know what happens on tickets: the scripted people."""
 
+    api_used: list[Callable[[], None]] = field(default_factory=list)
     notes_read: list[Callable[[int], None]] = field(default_factory=list)
     noted_by_api: list[Callable[[int], None]] = field(default_factory=list)
 
@@ -83,8 +84,13 @@ class PsaSandbox(ABC):
     def answer(self, request: Request) -> Answer:
         """Do what a request asks, at once and as a whole."""
 
-    def served(self, request: Request, status: int) -> None:
-        """An answer has gone out."""
+    @abstractmethod
+    def is_api_login(self, key: str) -> bool:
+        """Whether this login is a program's and not a person's."""
+
+    @abstractmethod
+    def reads_notes_of(self, request: Request) -> int | None:
+        """The ticket whose notes a request reads, if it does."""
 
     @abstractmethod
     def failure(self, fault: str) -> Answer:

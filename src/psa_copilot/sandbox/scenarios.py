@@ -62,7 +62,7 @@ class AfterNote(_Strict):
 
 
 class Step(_Strict):
-    """Something that somebody does: so long after the start, or so long after a copilot's note stands."""
+    """Something that somebody does: so long after the beginning, or so long after a copilot's note stands."""
 
     do: Literal["message", "edit_note", "set", "open"]
     ticket: str | dict[str, Any]
@@ -80,6 +80,7 @@ class Scenario(_Strict):
     """A desk at its start and what happens on it."""
 
     about: str
+    begins: Literal["start", "first_request"] = "start"  # what the steps' `at` is counted from
     tickets: list[TicketLine] = Field(default_factory=list)
     time_entries: list[TimeLine] = Field(default_factory=list)
     steps: list[Step] = Field(default_factory=list)

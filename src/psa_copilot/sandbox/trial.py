@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
@@ -51,9 +52,8 @@ class Sandbox:
 
     def notes(self, ticket: int | None = None, *, deleted: bool = False) -> list[dict[str, Any]]:
         """All notes that stand, or those of one ticket; with `deleted` the deleted ones too."""
-        return [
-            note for note in self._get("notes") if ticket in (None, note["ticket"]) and (deleted or not note["deleted"])
-        ]
+        found = self._get("notes" if ticket is None else f"notes?ticket={ticket}")
+        return [note for note in found if deleted or not note["deleted"]]
 
     def mailbox(self) -> list[dict[str, Any]]:
         """What it would have mailed."""
@@ -110,25 +110,40 @@ def _content(answer: httpx.Response) -> Any:
 def running(psa: type[PsaSandbox], **setup: Any) -> Iterator[Sandbox]:
     """A sandbox in a thread of this process; `setup` are the fields of `Setup`: port, tickets, play, …"""
     with listen(int(setup.get("port", 0))) as sock:
-        house = House(Setup(psa, **setup), url_of(sock))
-        started, stop = threading.Event(), threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(_until(house, sock, started, stop)), daemon=True)
+        thread = _Thread(House(Setup(psa, **setup), url_of(sock)), sock)
         thread.start()
-        started.wait(STOP_WITHIN)
+        thread.up.wait(STOP_WITHIN)
         sandbox = Sandbox(url_of(sock))
         try:
             yield sandbox
         finally:
             sandbox.close()
-            stop.set()
-            thread.join(STOP_WITHIN)
+            thread.stop()
 
 
-async def _until(house: House, sock: Any, started: threading.Event, stop: threading.Event) -> None:
-    async with serving(house, sock):
-        started.set()
-        while not stop.is_set():
-            await asyncio.sleep(0.02)
+class _Thread(threading.Thread):
+    """Serves a house until it is stopped."""
+
+    def __init__(self, house: House, sock: socket.socket) -> None:
+        super().__init__(daemon=True, name="sandbox")
+        self.up = threading.Event()
+        self._house = house
+        self._sock = sock
+        self._loop = asyncio.new_event_loop()
+        self._enough = asyncio.Event()
+
+    def run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._enough.set)
+        self.join(STOP_WITHIN)
+
+    async def _serve(self) -> None:
+        async with serving(self._house, self._sock):
+            self.up.set()
+            await self._enough.wait()
 
 
 @contextmanager

@@ -173,6 +173,16 @@ class ConnectWiseSandbox(PsaSandbox):
         """The public key that a request names."""
         return credentials(request)[1]
 
+    def is_api_login(self, key: str) -> bool:
+        """Whether a key belongs to an API member."""
+        return key in self._logins and self._logins[key].identifier in API_LOGINS
+
+    def reads_notes_of(self, request: Request) -> int | None:
+        """The ticket whose notes a request reads, if it does."""
+        parts = request.path.rstrip("/").lower().split("/")
+        reads = request.method == "GET" and parts[-1] in ("notes", "allnotes") and parts[-2].isdigit()
+        return int(parts[-2]) if reads else None
+
     def failure(self, fault: str) -> Answer:
         """What the vendor answers when it cannot."""
         if fault == "http_429":
@@ -258,13 +268,6 @@ class ConnectWiseSandbox(PsaSandbox):
         if request.method not in serves:
             raise Failed(405, "MethodNotAllowed", f"{request.method} is not allowed here.")
         return serves[request.method](Asked(request, login, numbers, parts[-1]))
-
-    def served(self, request: Request, status: int) -> None:
-        """A ticket whose notes were read may get its next message."""
-        parts = request.path.rstrip("/").lower().split("/")
-        if request.method == "GET" and status == 200 and parts[-1] in ("notes", "allnotes") and parts[-2].isdigit():
-            for watcher in self.watchers.notes_read:
-                watcher(int(parts[-2]))
 
     def _too_many(self) -> Answer:
         seconds = f"{self.world.switches.number('retry_after'):g}"

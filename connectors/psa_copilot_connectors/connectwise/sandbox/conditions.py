@@ -276,6 +276,7 @@ class Bounds:
     high_id: int | None = None
     low_stamp: str = ""
     high_stamp: str = ""
+    say_all: bool = False  # the condition asks for nothing else than these bounds
 
 
 def bounds_of(node: Node | None) -> Bounds:
@@ -297,4 +298,5 @@ def bounds_of(node: Node | None) -> Bounds:
         high_id=min([n for sign, n in ids if sign in ("<", "<=", "=")], default=None),
         low_stamp=max([text[:19] for sign, text in stamps if sign in (">", ">=", "=")], default=""),
         high_stamp=min([text[:19] + "Z" for sign, text in stamps if sign in ("<", "<=", "=")], default=""),
+        say_all=isinstance(node, Comparison) and [(sign, len(text)) for sign, text in stamps] == [(">=", 19)],
     )

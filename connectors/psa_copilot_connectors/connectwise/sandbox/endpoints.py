@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psa_copilot.sandbox import Answer, Row, Table
@@ -114,14 +114,14 @@ class Endpoints:
 
     def _list(self, path: str, names: Shape, rows: Rows, **others: Serve) -> None:
         def listed(asked: Asked) -> Answer:
-            question, url = asked.question(), f"{self._desk.world.url}{asked.request.path}"
+            question, url = self._question(asked), f"{self._desk.world.url}{asked.request.path}"
             found = page(question, rows(asked), names, url)
             return answer(
                 200, [self._shown(row) for row in found.rows], *([("Link", found.link)] if found.link else [])
             )
 
         def counted(asked: Asked) -> Answer:
-            return answer(200, {"count": len(matching(asked.question(), rows(asked), names))})
+            return answer(200, {"count": len(matching(self._question(asked), rows(asked), names))})
 
         self.routes[path] = {"GET": listed, **others}
         self.routes[f"{path}/count"] = {"GET": counted}
@@ -150,6 +150,9 @@ class Endpoints:
         return gone
 
     # Parts of requests.
+
+    def _question(self, asked: Asked) -> Question:
+        return replace(asked.question(), dates=self._switches.text("datetime_literal"))
 
     def _one(self, asked: Asked, kind: Kind) -> Answer:
         [shown] = project([self._row(asked, kind)], asked.question(), kind.names)
@@ -205,10 +208,8 @@ class Endpoints:
         return answer(201, self._tickets.create(asked.body(), asked.by))
 
     def _search_tickets(self, asked: Asked) -> Answer:
-        question = asked.question()
-        merged = Question(
-            dict(question.parameters) | {k: str(v) for k, v in asked.body().items()}, question.forward_only
-        )
+        question = self._question(asked)
+        merged = replace(question, parameters={**question.parameters, **{k: str(v) for k, v in asked.body().items()}})
         url = f"{self._desk.world.url}{asked.request.path}"
         found = page(merged, self._tickets.rows, shapes.TICKET, url)
         return answer(200, found.rows, *([("Link", found.link)] if found.link else []))

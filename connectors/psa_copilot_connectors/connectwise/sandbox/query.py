@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -11,6 +11,7 @@ from psa_copilot_connectors.connectwise.sandbox.conditions import (
     BadCondition,
     Node,
     Row,
+    Stamp,
     Test,
     bounds_of,
     check,
@@ -43,6 +44,7 @@ class Question:
 
     parameters: Mapping[str, str]
     forward_only: bool = False
+    dates: str = "any"  # which dates in conditions this server understands
 
     def text(self, name: str) -> str:
         """A parameter, whatever the case of its name."""
@@ -83,7 +85,7 @@ def page(question: Question, rows: Indexed | list[Row], names: Shape, url: str) 
 def _forward(question: Question, rows: Indexed | list[Row], names: Shape, url: str) -> Page:
     after = question.number("pageId", 0)
     without_order = {key: value for key, value in question.parameters.items() if key.lower() != "orderby"}
-    found = matching(Question(without_order), rows, names)
+    found = matching(replace(question, parameters=without_order), rows, names)
     shown = [row for row in found if row["id"] > after][: question.page_size]
     last_id = shown[-1]["id"] if shown else after
     return Page(project(shown, question, names), _link(question, url, "next", pageId=last_id))
@@ -92,7 +94,8 @@ def _forward(question: Question, rows: Indexed | list[Row], names: Shape, url: s
 def matching(question: Question, rows: Indexed | list[Row], names: Shape) -> list[Row]:
     """All rows that fit, in order."""
     node = _parsed(question, names)
-    tests = _tests(question, node, names)
+    indexed = not isinstance(rows, list) and bounds_of(node).say_all
+    tests = _tests(question, None if indexed else node, names)
     order = _order(question.text("orderBy"), names)
     candidates, ordered = _candidates(rows, node, order)
     found = [row for row in candidates if all(test(row) for test in tests)] if tests else list(candidates)
@@ -107,7 +110,15 @@ def _parsed(question: Question, names: Shape) -> Node | None:
         return None
     node = parse(text)
     check(node, names)
+    for comparison in comparisons(node):
+        for value in comparison.values:
+            _check_date(value, question.dates)
     return node
+
+
+def _check_date(value: object, understood: str) -> None:
+    if isinstance(value, Stamp) and understood == ("without_zone" if value.zoned else "with_zone"):
+        raise BadCondition(f"[{value.text}] is not a valid date.")
 
 
 def _tests(question: Question, node: Node | None, names: Shape) -> list[Test]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 
 from psa_copilot_connectors.connectwise.sandbox.conditions import BadCondition
 
@@ -89,102 +90,42 @@ def shape(
 LEVELS = ("Low", "Medium", "High")
 BILLING = ("Billable", "DoNotBill", "NoCharge", "NoDefault")
 LICENSES = ("A", "C", "F", "X")
+TIME_STATUSES = (
+    "Open", "Rejected", "PendingApproval", "ErrorsCorrected", "PendingProjectApproval", "ApprovedByTierOne",
+    "RejectBySecondTier", "ApprovedByTierTwo", "ReadyToBill", "Billed", "WrittenOff", "BilledAgreement",
+)  # fmt: skip
+MEANINGS = ("NotResponded", "Responded", "ResolutionPlan", "Resolved", "NoEscalation")
+RECORDS = ("ServiceTicket", "ProjectTicket", "ProjectIssue")
+CHARGES = ("ServiceTicket", "ProjectTicket", "ChargeCode", "Activity")
 
+
+def _names() -> dict[str, str]:
+    """The names of each kind, as `names.txt` beside this file lists them."""
+    text = (files(__package__) / "names.txt").read_text(encoding="utf-8")
+    return {kind: names for kind, names in re.findall(r"^(\w+):\n((?:  .*\n)+)", text, re.MULTILINE)}
+
+
+_NAMES = _names()
 TICKET = shape(
-    "id summary recordType board{} status{sort} workRole{} workType{} company{identifier} site{} siteName addressLine1"
-    " addressLine2 city stateIdentifier zip country{identifier} contact{} contactName contactPhoneNumber"
-    " contactPhoneExtension contactEmailAddress type{} subType{} item{} team{} owner{identifier} priority{sort-level}"
-    " serviceLocation{} source{} requiredDate budgetHours opportunity{} agreement{} severity impact externalXRef poNumber"
-    " knowledgeBaseCategoryId knowledgeBaseSubCategoryId allowAllClientsPortalView customerUpdatedFlag"
-    " automaticEmailContactFlag automaticEmailResourceFlag automaticEmailCcFlag automaticEmailCc initialDescription"
-    " initialInternalAnalysis initialResolution initialDescriptionFrom contactEmailLookup processNotifications"
-    " skipCallback closedDate closedBy closedFlag actualHours approved dateResolved dateResplan dateResponded"
-    " resolveMinutes resPlanMinutes respondMinutes isInSla resources parentTicketId hasChildTicket"
-    " hasMergedChildTicketFlag billTime billExpenses billProducts location{} department{} sla{} slaStatus"
-    " mergedParentTicket{summary} integratorTags requestForChangeFlag escalationStartDateUTC escalationLevel"
-    " minutesWaiting configuration{deviceIdentifier} customFields[id-caption-type-entryMethod-value]",
-    enums={"recordType": ("ServiceTicket", "ProjectTicket", "ProjectIssue"), "severity": LEVELS, "impact": LEVELS},
-    only_filter="configuration",
+    _NAMES["ticket"], enums={"recordType": RECORDS, "severity": LEVELS, "impact": LEVELS}, only_filter="configuration"
 )
-NOTE = shape(
-    "id ticketId text detailDescriptionFlag internalAnalysisFlag resolutionFlag issueFlag member{identifier} contact{}"
-    " customerUpdatedFlag processNotifications dateCreated createdBy internalFlag externalFlag sentimentScore"
-)
-ANY_NOTE = shape(
-    "id noteType ticket{summary} text isMarkdownFlag detailDescriptionFlag internalAnalysisFlag resolutionFlag timeStart"
-    " timeEnd bundledFlag mergedFlag issueFlag originalAuthor member{identifier} contact{} createdByParentFlag",
-    never_filter="noteType",
-)
-BOARD = shape(
-    "id name location{} department{} inactiveFlag projectFlag sendToContactFlag sendToResourceFlag sendToCCFlag"
-    " sendToBundledFlag billTicketsAfterClosedFlag closedLoopDiscussionsFlag closedLoopResolutionFlag"
-    " closedLoopInternalAnalysisFlag closedLoopAllFlag autoAssignNewTicketsFlag autoAssignTicketOwnerFlag"
-    " autoCloseStatus{} emailConnectorReopenStatus{} emailConnectorAllowReopenClosedFlag"
-)
-STATUS = shape(
-    "id name board{} sortOrder displayOnBoard inactive closedStatus timeEntryNotAllowed defaultFlag escalationStatus"
-    " customerPortalFlag emailTemplate{identifier}",
-    enums={"escalationStatus": ("NotResponded", "Responded", "ResolutionPlan", "Resolved", "NoEscalation")},
-)
-TYPE = shape("id name category defaultFlag inactiveFlag board{}", enums={"category": ("Reactive", "Proactive")})
-SUBTYPE = shape("id name inactiveFlag board{} typeAssociationIds")
-ITEM = shape("id name inactiveFlag board{}")
-TEAM = shape("id name teamLeader{identifier} members defaultFlag boardId")
-PRIORITY = shape("id name color sortOrder defaultFlag level")
-SOURCE = shape("id name defaultFlag")
-MEMBER = shape(
-    "id identifier firstName middleInitial lastName title licenseClass inactiveFlag officeEmail primaryEmail"
-    " defaultEmail defaultPhone timeZone{} dailyCapacity hireDate securityRole{} serviceBoardTeamIds adminFlag"
-    " disableOnlineFlag",
-    enums={"licenseClass": LICENSES},
-)
-MEMBER_INFO = shape(
-    "id identifier firstName middleInitial lastName fullName defaultEmail licenseClass inactiveFlag",
-    enums={"licenseClass": LICENSES},
-)
-COMPANY = shape(
-    "id identifier name status{} types[id-name] deletedFlag defaultContact{} territory{} site{} phoneNumber website city"
-    " addressLine1 state zip country{identifier} accountNumber integratorTags isVendorFlag"
-)
-CONTACT = shape(
-    "id firstName lastName company{identifier} site{} inactiveFlag title types[id-name] defaultFlag defaultPhoneNbr"
-    " communicationItems[id-type-value-extension-defaultFlag-domain-communicationType] customFields[id-caption-value]"
-)
-CONFIGURATION = shape(
-    "id name type{} status{} company{identifier} contact{} serialNumber modelNumber tagNumber activeFlag deviceIdentifier"
-)
-TIME = shape(
-    "id company{identifier} companyId companyType chargeToId chargeToType member{identifier} locationId businessUnitId"
-    " workType{} workRole{} agreement{} timeStart timeEnd hoursDeduct actualHours billableOption notes internalNotes"
-    " addToDetailDescriptionFlag addToInternalAnalysisFlag addToResolutionFlag emailResourceFlag emailContactFlag"
-    " emailCcFlag emailCc hoursBilled enteredBy dateEntered invoice{} hourlyRate status ticket{summary} ticketBoard"
-    " ticketStatus",
-    enums={
-        "chargeToType": ("ServiceTicket", "ProjectTicket", "ChargeCode", "Activity"),
-        "billableOption": BILLING,
-        "status": (
-            "Open",
-            "Rejected",
-            "PendingApproval",
-            "ErrorsCorrected",
-            "PendingProjectApproval",
-            "ApprovedByTierOne",
-            "RejectBySecondTier",
-            "ApprovedByTierTwo",
-            "ReadyToBill",
-            "Billed",
-            "WrittenOff",
-            "BilledAgreement",
-        ),
-    },
-)
-SCHEDULE = shape(
-    "id objectId name member{identifier} where{} dateStart dateEnd reminder{} status{} type{identifier} span{identifier}"
-    " doneFlag acknowledgedFlag ownerFlag meetingFlag allowScheduleConflictsFlag hours"
-)
-CALLBACK = shape(
-    "id description url objectId type level memberId payloadVersion inactiveFlag isSoapCallbackFlag isSelfSuppressedFlag"
-    " connectWiseID"
-)
-AUDIT = shape("text enteredDate enteredBy auditType auditSubType auditSource")
-INFO = shape("version isCloud serverTimeZone licenseBits[name-activeFlag] cloudRegion maxWorkFlowRecordsAllowed")
+NOTE = shape(_NAMES["note"])
+ANY_NOTE = shape(_NAMES["any_note"], never_filter="noteType")
+BOARD = shape(_NAMES["board"])
+STATUS = shape(_NAMES["status"], enums={"escalationStatus": MEANINGS})
+TYPE = shape(_NAMES["type"], enums={"category": ("Reactive", "Proactive")})
+SUBTYPE = shape(_NAMES["subtype"])
+ITEM = shape(_NAMES["item"])
+TEAM = shape(_NAMES["team"])
+PRIORITY = shape(_NAMES["priority"])
+SOURCE = shape(_NAMES["source"])
+MEMBER = shape(_NAMES["member"], enums={"licenseClass": LICENSES})
+MEMBER_INFO = shape(_NAMES["member_info"], enums={"licenseClass": LICENSES})
+COMPANY = shape(_NAMES["company"])
+CONTACT = shape(_NAMES["contact"])
+CONFIGURATION = shape(_NAMES["configuration"])
+TIME = shape(_NAMES["time"], enums={"chargeToType": CHARGES, "billableOption": BILLING, "status": TIME_STATUSES})
+SCHEDULE = shape(_NAMES["schedule"])
+CALLBACK = shape(_NAMES["callback"])
+AUDIT = shape(_NAMES["audit"])
+INFO = shape(_NAMES["info"])

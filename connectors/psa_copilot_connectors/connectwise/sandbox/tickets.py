@@ -211,7 +211,7 @@ class Tickets:
         desk, row = self.desk, self.rows.rows[ticket]
         board = desk.row_of("board", row.get("board"))
         words: dict[str, Callable[[], Mapping[str, Row | None]]] = {
-            "board": lambda: {"board": desk.board(to)},
+            "board": lambda: self._moved(row, desk.board(to)),
             "status": lambda: {"status": desk.status(board, to)},
             "priority": lambda: {"priority": desk.priority(to)},
             "assignee": lambda: {"owner": desk.member(to) if to else None},
@@ -222,6 +222,12 @@ class Tickets:
         login = desk.member(by)["identifier"] if by else WORKFLOW
         changes = {name: {"id": value["id"]} if value else None for name, value in found.items()}
         self.edit(ticket, {**changes, "processNotifications": False}, login, at)
+
+    def _moved(self, row: Row, board: Row) -> dict[str, Row | None]:
+        """A person who moves a ticket chooses the status and the category of the same names there."""
+        names = [row[kind]["name"] for kind in ("type", "subType", "item") if row.get(kind)]
+        status = self.desk.status(board, row["status"]["name"])
+        return {"board": board, "status": status, **self.desk.category(board, "/".join(names))}
 
     # Notes.
 
