@@ -1,0 +1,425 @@
+"""What every connector promises, as tests against its sandbox over real HTTP.
+
+class TestMyPsa(ConnectorContract):
+    connector_class = MyPsa
+    sandbox_class = MyPsaSandbox
+
+    def settings(self, url: str) -> dict[str, object]:
+        return {"use": "mypsa", "url": url, "token": "secret"}
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import pytest
+import pytest_asyncio
+
+from psa_copilot.actions import AddNote, ChangeField, EditNote
+from psa_copilot.clock import Clock
+from psa_copilot.connector import Connector
+from psa_copilot.errors import AuthFailed, Forged, NotFound, NotReady, PsaError, RateLimited, Rejected
+from psa_copilot.http import Http
+from psa_copilot.markers import marker_of, new_marker, same_text, signed
+from psa_copilot.models import ActorClass, Directory, Field, Ref, Ticket
+from psa_copilot.sandbox import PsaSandbox, Sandbox, running
+from psa_copilot.testing.budget import LocalBudget
+from psa_copilot.testing.listener import listening
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+SPEED = 20.0  # polite waits are this much shorter; sandbox and client live in the same moved time
+NOBODY = "No such thing"
+
+
+class ConnectorContract:
+    """Subclass it, name the two classes and the settings, and pytest runs the promises."""
+
+    pytestmark = pytest.mark.asyncio
+
+    connector_class: ClassVar[type[Connector]]
+    sandbox_class: ClassVar[type[PsaSandbox]]
+    request_timeout = timedelta(seconds=1)
+    ties = 300
+    """Tickets saved in one second, more than any page of the connector holds."""
+
+    def settings(self, url: str) -> dict[str, object]:
+        """What the config says under `connections.main` for a sandbox at `url`."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def psa(self) -> Iterator[Sandbox]:
+        """The PSA, with its usual scenario."""
+        with running(self.sandbox_class) as sandbox:
+            sandbox.speed(SPEED)
+            yield sandbox
+
+    @pytest.fixture
+    def clock(self, psa: Sandbox) -> Clock:
+        """The PSA's time."""
+        clock = Clock()
+        clock.set(psa.now(), SPEED)
+        clock.followed = psa.clock_url
+        return clock
+
+    @pytest.fixture
+    def budget(self, clock: Clock) -> LocalBudget:
+        """More than enough; the tests of the rate take their own."""
+        return LocalBudget("main", clock, rate=100_000)
+
+    @pytest_asyncio.fixture
+    async def connector(self, psa: Sandbox, clock: Clock, budget: LocalBudget) -> AsyncIterator[Connector]:
+        """Connected, and nothing asked yet."""
+        http = Http("main", clock, budget, self.request_timeout)
+        yield self.connected(psa, http)
+        await http.close()
+
+    def connected(self, psa: Sandbox, http: Http, **more: object) -> Connector:
+        """A connector with these settings."""
+        settings = self.connector_class.Settings.model_validate({**self.settings(psa.url), **more})
+        return self.connector_class(settings, http)
+
+    # What changed
+
+    async def test_the_first_walk_sees_every_ticket_oldest_change_first(
+        self, psa: Sandbox, connector: Connector
+    ) -> None:
+        seen = await _walk(connector, connector.cursor_at(LONG_AGO))
+        assert len(seen) == len({ticket.ref for ticket in seen}) == psa.counts()["tickets"]
+        assert all(one.updated_at <= other.updated_at for one, other in pairwise(seen))
+
+    async def test_the_cursor_goes_on_from_where_the_walk_ended(self, psa: Sandbox, connector: Connector) -> None:
+        cursor = await _last_cursor(connector, connector.cursor_at(LONG_AGO))
+        psa.advance("1h")
+        number = psa.inject({"title": "Scanner is silent", "messages": [{"role": "customer", "text": "Hello"}]})
+        seen = [ticket.ref.remote_id for ticket in await _walk(connector, cursor)]
+        assert seen[-1] == str(number)
+        assert len(seen) < psa.counts()["tickets"]
+
+    async def test_tickets_saved_in_one_second_all_come_once(self, psa: Sandbox, connector: Connector) -> None:
+        psa.advance("1h")
+        start = psa.now() - timedelta(seconds=1)
+        psa.speed(0.0001)
+        made = {str(psa.inject({"title": f"Ticket {number} of a bad second"})) for number in range(self.ties)}
+        seen = [ticket.ref.remote_id for ticket in await _walk(connector, connector.cursor_at(start))]
+        assert sorted(seen) == sorted(made)
+
+    async def test_a_ticket_saved_later_in_the_last_second_is_not_lost(
+        self, psa: Sandbox, connector: Connector
+    ) -> None:
+        psa.speed(0.0001)
+        first = psa.inject({"title": "First of this second"})
+        cursor = await _last_cursor(connector, connector.cursor_at(LONG_AGO))
+        second = psa.inject({"title": "Second of this second"})
+        seen = {ticket.ref.remote_id for ticket in await _walk(connector, cursor)}
+        assert {str(first), str(second)} <= seen
+
+    async def test_the_numbers_of_all_tickets_are_listed(self, psa: Sandbox, connector: Connector) -> None:
+        listed = [number async for page in connector.ids() for number in page]
+        assert len(listed) == len(set(listed)) == psa.counts()["tickets"]
+
+    # One ticket
+
+    async def test_a_ticket_comes_with_all_that_was_said(self, psa: Sandbox, connector: Connector) -> None:
+        number = psa.inject(
+            {
+                "title": "Tray 2 prints blank pages",
+                "messages": [
+                    {"role": "customer", "text": "It prints blank pages.", "at": "-3h"},
+                    {"role": "agent", "text": "Please try tray 1.", "at": "-2h"},
+                    {"role": "agent", "text": "Toner sensor, I think.", "internal": True, "at": "-1h"},
+                ],
+            }
+        )
+        pulled = await connector.pull(_ref(number))
+        assert pulled.ticket.title == "Tray 2 prints blank pages"
+        assert [(one.text, one.by, one.internal) for one in pulled.messages] == [
+            ("It prints blank pages.", ActorClass.CUSTOMER, False),
+            ("Please try tray 1.", ActorClass.TECHNICIAN, False),
+            ("Toner sensor, I think.", ActorClass.TECHNICIAN, True),
+        ]
+        assert (await connector.ticket(_ref(number))) == pulled.ticket
+        assert (await connector.messages(pulled.ticket)).messages == pulled.messages
+
+    async def test_the_directory_names_us_the_people_and_the_boards(self, psa: Sandbox, connector: Connector) -> None:
+        directory = await connector.directory()
+        assert {board.name for board in directory.boards if board.statuses}
+        assert all(sum(status.is_default for status in board.statuses) == 1 for board in directory.boards)
+        [us] = [person for person in directory.technicians if person.identifier == directory.ourselves]
+        assert us.is_api
+        assert any(person.active and not person.is_api for person in directory.technicians)
+
+    # Writing
+
+    async def test_a_note_is_written_inside_and_found_again(self, psa: Sandbox, connector: Connector) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        assert await connector.find(ref, wish, marker) is None
+        receipt = await connector.apply(ref, wish, marker)
+        [note] = _ours(psa, ref, marker)
+        assert str(note["id"]) == receipt.remote_id
+        assert same_text(str(note["text"]), wish.body)
+        assert await connector.find(ref, wish, marker) == receipt
+        assert psa.mailbox() == []
+
+    async def test_our_note_comes_home_internal_and_as_an_account(self, psa: Sandbox, connector: Connector) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        receipt = await connector.apply(ref, wish, marker)
+        [home] = [one for one in (await connector.pull(ref)).messages if one.remote_id == receipt.remote_id]
+        assert home.internal
+        assert home.by is ActorClass.INTEGRATION
+        assert home.author_id == (await connector.directory()).ourselves
+        assert marker_of(home.text) == marker
+
+    async def test_a_marker_in_a_customers_mouth_is_not_our_note(self, psa: Sandbox, connector: Connector) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        psa.inject(int(ref.remote_id), {"role": "customer", "text": wish.body})
+        psa.inject(int(ref.remote_id), {"role": "agent", "text": wish.body, "internal": True})
+        assert await connector.find(ref, wish, marker) is None
+
+    async def test_a_note_of_ours_gets_new_words(self, psa: Sandbox, connector: Connector) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        made = await connector.apply(ref, wish, marker)
+        edit = EditNote(
+            note_id=made.remote_id, body=signed("Recap: all is well.", "summarize", marker), because="a test"
+        )
+        assert await connector.find(ref, edit, marker) is None
+        receipt = await connector.apply(ref, edit, marker)
+        assert receipt.remote_id == made.remote_id
+        assert await connector.find(ref, edit, marker) == receipt
+        [note] = _ours(psa, ref, marker)
+        assert same_text(str(note["text"]), edit.body)
+        assert psa.mailbox() == []
+
+    async def test_a_note_that_is_gone_is_not_a_ticket_that_is_gone(self, psa: Sandbox, connector: Connector) -> None:
+        ref, _, marker = await self.note(psa, connector)
+        edit = EditNote(note_id="999999", body=signed("Recap: all is well.", "summarize", marker), because="a test")
+        assert await connector.find(ref, edit, marker) is None
+        with pytest.raises(Rejected):
+            await connector.apply(ref, edit, marker)
+
+    @pytest.mark.parametrize("field", list(Field))
+    async def test_a_field_is_changed_and_nothing_else(self, psa: Sandbox, connector: Connector, field: Field) -> None:
+        if field not in connector.can.fields:
+            pytest.skip(f"{connector.name} does not write {field}")
+        before = await connector.ticket(_ref(psa.inject({"title": "Screen stays dark"})))
+        to = _other(field, before, await connector.directory())
+        wish = ChangeField(field=field, to=to, was=before.field(field), because="a test")
+        assert await connector.find(before.ref, wish, "") is None
+        receipt = await connector.apply(before.ref, wish, "")
+        after = await connector.ticket(before.ref)
+        assert receipt.value == after.field(field) == to
+        assert await connector.find(before.ref, wish, "") == receipt
+        kept = set(Field) - {field} - ({Field.STATUS} if field is Field.BOARD else set())
+        assert {one: after.field(one) for one in kept} == {one: before.field(one) for one in kept}
+        assert psa.mailbox() == []
+
+    @pytest.mark.parametrize("field", [Field.STATUS, Field.BOARD, Field.PRIORITY, Field.ASSIGNEE])
+    async def test_a_value_that_is_not_there_is_refused_unasked(
+        self, psa: Sandbox, connector: Connector, field: Field
+    ) -> None:
+        if field not in connector.can.fields:
+            pytest.skip(f"{connector.name} does not write {field}")
+        before = await connector.ticket(_ref(psa.inject({"title": "Screen stays dark"})))
+        wish = ChangeField(field=field, to=NOBODY, was=before.field(field), because="a test")
+        with pytest.raises(Rejected, match=NOBODY):
+            await connector.apply(before.ref, wish, "")
+        assert await connector.ticket(before.ref) == before
+
+    # Errors by name
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            ("http_401", AuthFailed),
+            ("http_429", RateLimited),
+            ("http_500", NotReady),
+            ("html_502", NotReady),
+            ("refuse", NotReady),
+            ("cut_before", NotReady),
+            ("timeout", NotReady),
+        ],
+    )
+    async def test_a_read_that_fails_says_how(
+        self, psa: Sandbox, connector: Connector, fault: str, error: type[PsaError]
+    ) -> None:
+        await connector.known_good()
+        psa.faults(f"{fault}=1")
+        with pytest.raises(error) as failed:
+            await connector.known_good()
+        assert type(failed.value) is error
+        psa.faults()
+        if error is not RateLimited:
+            await connector.known_good()
+
+    async def test_a_read_gets_over_a_passing_fault(self, psa: Sandbox, connector: Connector) -> None:
+        await connector.known_good()
+        psa.faults("http_500=@2")
+        assert len(await _walk(connector, connector.cursor_at(LONG_AGO))) == psa.counts()["tickets"]
+
+    async def test_a_ticket_that_is_not_there_is_not_found(self, connector: Connector) -> None:
+        with pytest.raises(NotFound):
+            await connector.ticket(_ref(99_999_999))
+        await connector.known_good()
+
+    @pytest.mark.parametrize("fault", ["cut_after", "cut_before", "timeout", "http_500", "html_502"])
+    async def test_a_write_without_an_answer_may_have_been_done(
+        self, psa: Sandbox, connector: Connector, fault: str
+    ) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        psa.faults(f"{fault}=1")
+        with pytest.raises(NotReady) as failed:
+            await connector.apply(ref, wish, marker)
+        psa.faults()
+        assert failed.value.maybe_done
+        found, there = await connector.find(ref, wish, marker), _ours(psa, ref, marker)
+        assert (found is not None) == (len(there) == 1) == (fault == "cut_after")
+        assert len([row for row in psa.log() if row["method"] == "POST"]) == 1
+
+    async def test_a_write_that_came_too_fast_was_not_done(self, psa: Sandbox, connector: Connector) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        psa.faults("http_429=1")
+        with pytest.raises(RateLimited) as failed:
+            await connector.apply(ref, wish, marker)
+        assert not failed.value.maybe_done
+        assert _ours(psa, ref, marker) == []
+
+    # Webhooks
+
+    async def test_a_genuine_webhook_tells_which_ticket_changed(self, psa: Sandbox, connector: Connector) -> None:
+        self.need_webhooks()
+        async with listening() as listener:
+            await connector.register_webhooks(listener.url)
+            number = psa.inject({"title": "Till prints no receipts"})
+            delivery = await listener.next()
+        [hint] = await connector.read_webhook(delivery)
+        assert (hint.remote_id, hint.deleted) == (str(number), False)
+        assert hint.ticket is None or hint.ticket == await connector.ticket(_ref(number))
+        assert await connector.read_webhook(delivery) == [hint]
+
+    async def test_two_changes_of_one_second_are_two(self, psa: Sandbox, connector: Connector) -> None:
+        self.need_webhooks()
+        psa.speed(0.0001)
+        async with listening() as listener:
+            await connector.register_webhooks(listener.url)
+            number = psa.inject({"title": "Till prints no receipts"})
+            opened = await listener.next()
+            wish = ChangeField(
+                field=Field.TITLE, to="Till is repaired", was="Till prints no receipts", because="a test"
+            )
+            await connector.apply(_ref(number), wish, "")
+            changed = await listener.next()
+        keys = {(await connector.read_webhook(delivery))[0].key for delivery in (opened, changed)}
+        assert len(keys) == 2
+
+    async def test_a_forged_webhook_is_not_believed_and_asks_nothing(self, psa: Sandbox, connector: Connector) -> None:
+        self.need_webhooks()
+        async with listening() as listener:
+            await connector.register_webhooks(listener.url)
+            number = psa.inject({"title": "Till prints no receipts"})
+            genuine = await listener.next()
+        await connector.read_webhook(genuine)
+        asked = len(psa.log())
+        changed = replace(genuine, body=genuine.body.replace(str(number).encode(), str(number - 1).encode()))
+        unsigned = replace(genuine, headers={"content-type": "application/json"})
+        for forged in (changed, unsigned, replace(genuine, body=b"{}"), replace(genuine, body=b"\xff<html>")):
+            with pytest.raises(Forged):
+                await connector.read_webhook(forged)
+        assert len(psa.log()) == asked
+
+    async def test_webhooks_are_registered_once(self, psa: Sandbox, connector: Connector) -> None:
+        self.need_webhooks()
+        async with listening() as listener:
+            for _ in range(3):
+                await connector.register_webhooks(listener.url)
+            psa.inject({"title": "Till prints no receipts"})
+            await listener.next()
+            psa.inject({"title": "Printer is on fire"})
+            [hint] = await connector.read_webhook(await listener.next())
+        assert (await connector.ticket(_ref(hint.remote_id))).title == "Printer is on fire"
+
+    def need_webhooks(self) -> None:
+        """Skips where the connector has none."""
+        if not self.connector_class.can.webhooks:
+            pytest.skip(f"{self.connector_class.name} has no webhooks")
+
+    # The rate
+
+    async def test_the_rate_is_kept_by_the_psas_own_log(self, psa: Sandbox) -> None:
+        psa.speed(120)
+        clock = Clock()
+        clock.set(psa.now(), 120)
+        http = Http("main", clock, LocalBudget("main", clock, rate=20), self.request_timeout)
+        connector = self.connected(psa, http)
+        await asyncio.gather(*(connector.known_good() for _ in range(45)))
+        await http.close()
+        sent = [datetime.fromisoformat(row["at"]) for row in psa.log()]
+        assert len(sent) >= 45
+        # The 21st request from any one on comes a minute later, less what the way to the sandbox takes.
+        assert all(later - one >= timedelta(seconds=50) for one, later in zip(sent, sent[20:], strict=False))
+
+    async def test_nothing_is_sent_before_retry_after_has_passed(self, psa: Sandbox, connector: Connector) -> None:
+        await connector.known_good()
+        psa.switch(retry_after=8)
+        psa.faults("http_429=@2")
+        for _ in range(4):
+            await connector.known_good()
+        log = psa.log()
+        refused = [n for n, row in enumerate(log[:-1]) if row["status"] == 429]
+        assert refused
+        for n in refused:
+            wait = datetime.fromisoformat(log[n + 1]["at"]) - datetime.fromisoformat(log[n]["at"])
+            assert wait >= timedelta(seconds=8)
+
+    # Who checks
+
+    async def test_check_says_something_about_everything(self, connector: Connector) -> None:
+        findings = await connector.check()
+        assert findings
+        assert all(finding.about and finding.says for finding in findings)
+        assert not [finding for finding in findings if finding.level == "fault"]
+
+    async def test_check_reports_a_locked_door(self, psa: Sandbox, connector: Connector) -> None:
+        psa.faults("http_401=1")
+        assert [finding.level for finding in await connector.check()] == ["fault"]
+
+    async def note(self, psa: Sandbox, connector: Connector) -> tuple[Ref, AddNote, str]:
+        """A ticket, and a note for it that was not written yet; the connector has looked around before."""
+        await connector.directory()
+        marker = new_marker()
+        number = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It prints blank pages."}]})
+        wish = AddNote(body=signed("Recap: waiting on us.\nNext: call Anna.", "summarize", marker), because="a test")
+        return _ref(number), wish, marker
+
+
+def _ref(number: int | str) -> Ref:
+    return Ref(connection="main", remote_id=str(number))
+
+
+async def _walk(connector: Connector, since: str) -> list[Ticket]:
+    return [ticket async for page in connector.changes(since) for ticket in page.tickets]
+
+
+async def _last_cursor(connector: Connector, since: str) -> str:
+    return [page.cursor async for page in connector.changes(since)][-1]
+
+
+def _ours(psa: Sandbox, ref: Ref, marker: str) -> list[dict[str, Any]]:
+    return [note for note in psa.notes(int(ref.remote_id)) if marker in str(note["text"])]
+
+
+def _other(field: Field, ticket: Ticket, directory: Directory) -> str:
+    """Another value for a field, one that exists."""
+    now = ticket.field(field)
+    if field is Field.TITLE:
+        return f"{now}, again"
+    if field is Field.STATUS:
+        [board] = [board for board in directory.boards if board.name == ticket.board]
+        return next(status.name for status in board.statuses if status.name != now and not status.is_closed)
+    if field is Field.ASSIGNEE:
+        return next(one.identifier for one in directory.technicians if one.active and one.identifier != now)
+    named = directory.boards if field is Field.BOARD else directory.priorities
+    return next(one.name for one in named if one.name != now)
