@@ -96,10 +96,14 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = asyncio.Event()
+        self.enough = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+    async def main_loop(self) -> None:
+        await self.enough.wait()  # uvicorn would look every tenth of a second
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)
@@ -135,6 +139,7 @@ async def serving(house: House, sock: socket.socket) -> AsyncIterator[None]:
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN,
         timeout_keep_alive=60,
@@ -147,7 +152,7 @@ async def serving(house: House, sock: socket.socket) -> AsyncIterator[None]:
         yield
     finally:
         house.door.stopping.set()
-        server.should_exit = True
+        server.enough.set()
         await tasks[0]
         tasks[1].cancel()
         with suppress(asyncio.CancelledError):

@@ -32,7 +32,7 @@ _GRAMMAR = r"""
     NULL.2: /null\b/i
     NUMBER: /-?\d+(\.\d+)?/
     MOMENT: /\[[^\[\]]*\]/
-    STRING: /"(\\"|[^"])*"/ | /'(\\'|[^'])*'/
+    STRING: /"[^"]*"/ | /'[^']*'/
     %ignore /\s+/
 """
 
@@ -105,8 +105,7 @@ class _Reader(Transformer[Token, Node]):
         return Comparison(str(name), "in", tuple(v for v in values if v is not None), negated=negation is not None)
 
     def STRING(self, token: Token) -> str:  # noqa: N802 - lark calls this by the terminal's name
-        quote = token[0]
-        return str(token[1:-1]).replace("\\" + quote, quote)
+        return str(token[1:-1])
 
     def NUMBER(self, token: Token) -> float:  # noqa: N802
         return float(token)

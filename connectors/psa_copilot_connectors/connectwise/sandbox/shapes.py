@@ -102,7 +102,7 @@ CHARGES = ("ServiceTicket", "ProjectTicket", "ChargeCode", "Activity")
 def _names() -> dict[str, str]:
     """The names of each kind, as `names.txt` beside this file lists them."""
     text = (files(__package__) / "names.txt").read_text(encoding="utf-8")
-    return {kind: names for kind, names in re.findall(r"^(\w+):\n((?:  .*\n)+)", text, re.MULTILINE)}
+    return dict(re.findall(r"^(\w+):\n((?:  .*\n)+)", text, re.MULTILINE))
 
 
 _NAMES = _names()
