@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from psa_copilot import ActorClass, ChangeField, Field, MessageKind, Origin, Ref
+from psa_copilot import ActorClass, MessageKind, Origin, Ref
 from psa_copilot_connectors.connectwise import mapping
 from psa_copilot_connectors.connectwise.settings import ConnectWiseSettings
 
@@ -281,8 +281,7 @@ def test_a_note_of_ours_is_internal_and_mails_nobody() -> None:
 
 
 def test_a_change_sends_whole_references_and_mails_nobody() -> None:
-    wish = ChangeField(field=Field.STATUS, to="New", was="Old", because="a test")
-    assert mapping.from_change(wish, {"id": 5}) == [
+    assert mapping.from_change(mapping.replace("status", {"id": 5})) == [
         {"op": "replace", "path": "status", "value": {"id": 5}},
         {"op": "replace", "path": "processNotifications", "value": False},
         {"op": "replace", "path": "skipCallback", "value": False},
@@ -322,11 +321,23 @@ def test_a_url_that_does_not_names_the_fix(url: str, fix: str) -> None:
         settings(url)
 
 
+@pytest.mark.parametrize("key", ["company", "public_key", "client_id"])
+@pytest.mark.parametrize("value", ["", "  ", "two words", "caf\u00e9", "a\nb"])
+def test_what_cannot_be_sent_is_refused_at_the_start(key: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=key):
+        settings("https://psa.contoso.example", **{key: value})
+
+
+def test_a_newline_at_the_end_of_a_secret_file_does_no_harm() -> None:
+    read = settings("https://psa.contoso.example", public_key="pub\n", private_key="very-private\n")
+    assert read.login() == ("sandbox+pub", "very-private")
+
+
 def test_every_setting_explains_itself_and_the_key_stays_hidden() -> None:
     assert all(field.description for field in ConnectWiseSettings.model_fields.values())
     assert "very-private" not in repr(settings("https://psa.contoso.example"))
 
 
-def settings(url: str) -> ConnectWiseSettings:
-    values = {"use": "connectwise", "url": url, "company": "sandbox", "public_key": "pub", "client_id": "any"}
-    return ConnectWiseSettings.model_validate({**values, "private_key": "very-private"})
+def settings(url: str, **more: str) -> ConnectWiseSettings:
+    keys = {"company": "sandbox", "public_key": "pub", "private_key": "very-private", "client_id": "any"}
+    return ConnectWiseSettings.model_validate({"use": "connectwise", "url": url, **keys, **more})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from psa_copilot import (
@@ -41,7 +41,7 @@ from psa_copilot import (
     same_text,
 )
 from psa_copilot_connectors.connectwise import checks, mapping, webhooks
-from psa_copilot_connectors.connectwise.mapping import Row
+from psa_copilot_connectors.connectwise.mapping import Row, replace
 from psa_copilot_connectors.connectwise.settings import KEYS, ConnectWiseSettings
 from psa_copilot_connectors.connectwise.site import LONGEST_PAGE, Site
 
@@ -188,7 +188,7 @@ class ConnectWise(Connector):
         if not right:
             await self._site.post(CALLBACKS, webhooks.callback(url, self.http.connection), doing="register a callback")
         elif right[0].get("inactiveFlag"):
-            wake = [mapping.replace("inactiveFlag", False)]
+            wake = [replace("inactiveFlag", False)]
             await self._site.patch(f"{CALLBACKS}/{right[0]['id']}", wake, doing="wake our callback")
         for row in ours:
             if row not in right[:1]:
@@ -196,7 +196,8 @@ class ConnectWise(Connector):
 
     async def _changed(self, step: Step) -> tuple[list[Row], bool]:
         """One page of a walk over changed tickets, ordered so that nothing can hide between two pages."""
-        doing, conditions = "list changed tickets", f"lastUpdated {step.op} [{step.stamp}]"
+        stamp = step.stamp if self.settings.dates_with_zone else step.stamp.removesuffix("Z")
+        doing, conditions = "list changed tickets", f"lastUpdated {step.op} [{stamp}]"
         if step.beyond is not None:
             conditions += f" and id > {step.beyond}"
         asked = {"conditions": conditions, "orderBy": "lastUpdated asc,id asc", "pageSize": PAGE}
@@ -293,7 +294,16 @@ class ConnectWise(Connector):
         doing = f"set {action.field} of ticket {ref.remote_id}"
         if action.field not in self.can.fields:
             raise Unsupported(self.http.connection, doing, f"this connector does not write {action.field}")
-        patch = mapping.from_change(action, *await self._wanted(ref, action, doing))
+        first, *more = await self._wanted(ref, action, doing)
+        try:
+            return await self._set(ref, action, mapping.from_change(first, *more), doing)
+        except Rejected:
+            if first["value"] is not None:
+                raise
+        # Servers differ in how a field is emptied.
+        return await self._set(ref, action, mapping.from_change(mapping.remove(first["path"])), doing)
+
+    async def _set(self, ref: Ref, action: ChangeField, patch: list[Row], doing: str) -> Receipt:
         ticket = self._ticket(await self._site.patch(f"{TICKETS}/{ref.remote_id}", patch, doing=doing))
         if ticket.field(action.field) != action.to:
             # ConnectWise answers 200 to some operations that it does not carry out.
@@ -301,28 +311,31 @@ class ConnectWise(Connector):
             raise Rejected(self.http.connection, doing, f"the PSA said yes and kept {kept!r}")
         return _field_receipt(ticket, action)
 
-    async def _wanted(self, ref: Ref, action: ChangeField, doing: str) -> tuple[Any, ...]:
-        """The value as a PATCH takes it, and what has to change along with it."""
+    async def _wanted(self, ref: Ref, action: ChangeField, doing: str) -> list[Row]:
+        """The operation that a PATCH takes for it, and what has to change along with it."""
+        path = mapping.PATHS[action.field]
         match action.field:
             case Field.STATUS:
                 board = (await self.ticket(ref)).board
-                return (await self._known(lambda known: _status(known, board, action.to), action, doing),)
+                return [replace(path, await self._known(lambda known: _status(known, board, action.to), action, doing))]
             case Field.BOARD:
                 return await self._wanted_board(ref, action, doing)
             case Field.PRIORITY:
-                return (await self._known(lambda known: _named(known.priorities, action.to), action, doing),)
+                return [
+                    replace(path, await self._known(lambda known: _named(known.priorities, action.to), action, doing))
+                ]
             case Field.ASSIGNEE if action.to:
-                return (await self._known(lambda known: _member(known, action.to), action, doing),)
+                return [replace(path, await self._known(lambda known: _member(known, action.to), action, doing))]
             case _:
-                return (action.to or None,)
+                return [replace(path, action.to or None)]
 
-    async def _wanted_board(self, ref: Ref, action: ChangeField, doing: str) -> tuple[Any, ...]:
+    async def _wanted_board(self, ref: Ref, action: ChangeField, doing: str) -> list[Row]:
         """A board's statuses are its own: the ticket takes the one of the same name along, or the board's default."""
         board = await self._known(lambda known: _named(known.boards, action.to), action, doing)
         status = (await self.ticket(ref)).status
         directory = await self._known_directory()
         there = _status(directory, action.to, status) or _default_status(directory, action.to)
-        return (board, mapping.replace("status", there)) if there else (board,)
+        return [replace("board", board), *([replace("status", there)] if there else [])]
 
     async def _known(self, look: Callable[[Directory], Row | None], action: ChangeField, doing: str) -> Row:
         """A reference by its label; an unknown label is looked up afresh once, since desks add values."""

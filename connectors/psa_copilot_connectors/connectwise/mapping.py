@@ -12,7 +12,6 @@ from bs4 import BeautifulSoup
 from psa_copilot import (
     ActorClass,
     Board,
-    ChangeField,
     Event,
     EventKind,
     Field,
@@ -334,19 +333,19 @@ def from_edit(body: str) -> list[Row]:
     return [replace("text", body), replace("processNotifications", False)]
 
 
-def from_change(action: ChangeField, value: Any, *more: Row) -> list[Row]:
-    """A ticket's PATCH: whole reference objects, no mail; callbacks stay on, since other tools rely on them."""
-    return [
-        replace(PATHS[action.field], value),
-        *more,
-        replace("processNotifications", False),
-        replace("skipCallback", False),
-    ]
+def from_change(*operations: Row) -> list[Row]:
+    """A ticket's PATCH that mails nobody; callbacks stay on, since other tools rely on them."""
+    return [*operations, replace("processNotifications", False), replace("skipCallback", False)]
 
 
 def replace(path: str, value: Any) -> Row:
-    """One PATCH operation."""
+    """One PATCH operation: a field gets another value, references whole."""
     return {"op": "replace", "path": path, "value": value}
+
+
+def remove(path: str) -> Row:
+    """One PATCH operation: a field gets empty."""
+    return {"op": "remove", "path": path}
 
 
 def _part(row: Row, key: str) -> Row:

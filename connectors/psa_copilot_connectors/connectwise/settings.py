@@ -47,18 +47,32 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+def _sendable(text: str) -> str:
+    """One word that a header can carry."""
+    word = text.strip()
+    if not word or not all("!" <= letter <= "~" for letter in word):
+        raise ValueError("it is empty, or holds a space or an odd character; copy it again")
+    return word
+
+
+Word = Annotated[str, AfterValidator(_sendable)]
+
+
 class ConnectWiseSettings(ConnectionSettings):
     """How to get into one company's ConnectWise PSA."""
 
     url: Annotated[str, AfterValidator(_site)] = Setting(
         description="Root of the site, for example https://api-na.myconnectwise.net; http on this machine only."
     )
-    company: str = Setting(min_length=1, description="The company id that people type when they log in.")
-    public_key: str = Setting(min_length=1, description="Public key of the API member.")
+    company: Word = Setting(description="The company id that people type when they log in.")
+    public_key: Word = Setting(description="Public key of the API member.")
     private_key: SecretStr = Setting(min_length=1, description="Private key of the API member.")
-    client_id: str = Setting(min_length=1, description="The integration's client id, from the vendor's developer site.")
+    client_id: Word = Setting(description="The integration's client id, from the vendor's developer site.")
+    dates_with_zone: bool = Setting(
+        True, description="Ask with dates that end in Z; some servers of one's own only understand them without."
+    )
     member: str = Setting("", description="Identifier of the API member, where the PSA does not tell us who we are.")
 
     def login(self) -> tuple[str, str]:
         """User and password as the API wants them."""
-        return f"{self.company}+{self.public_key}", self.private_key.get_secret_value()
+        return f"{self.company}+{self.public_key}", self.private_key.get_secret_value().strip()

@@ -130,10 +130,10 @@ class Site:
             headers={"clientId": self._settings.client_id, "Accept": "application/json"},
             auth=self._settings.login(),
             keys=KEYS,
-            locked_out=_locked_out,
+            locked_out=locked_out,
         )
 
 
-def _locked_out(status: int, words: str) -> bool:
+def locked_out(status: int, words: str) -> bool:
     """401, or the 403 that means the client id and not a missing right."""
     return status == 401 or (status == 403 and "clientid" in words.casefold().replace(" ", ""))
