@@ -41,6 +41,10 @@ class Setup:
     faults: str = ""
     switches: Mapping[str, object] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.play < float("inf"):
+            raise ValueError(f"--play {self.play:g}: write how many messages a second, for example 5")
+
 
 class House:
     """The parts of one sandbox; an ASGI application."""
