@@ -381,6 +381,9 @@ class Desk:
                 "securityRole": {"id": 63, "name": "API" if license_class == "A" else "Technician"},
                 "timeZone": {"id": 1, "name": "UTC"},
                 "dailyCapacity": 8.0,
+                "invoiceScreenDefaultTabFormat": "ShowInvoicingTab",
+                "invoicingDisplayOptions": "RemainOnInvoicingScreen",
+                "agreementInvoicingDisplayOptions": "RemainOnInvoicingScreen",
             },
             names=(login, name),
         )
