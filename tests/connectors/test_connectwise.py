@@ -313,6 +313,15 @@ async def test_our_note_is_found_even_without_its_newlines(psa: Sandbox, cw: Con
     assert await cw.find(ref(number), edit, marker) is not None
 
 
+async def test_an_edit_behind_bad_keys_is_not_refused_for_ever(psa: Sandbox, cw: ConnectWise) -> None:
+    number, marker = psa.inject({"title": "Tray 2"}), new_marker()
+    wish = AddNote(body=signed("Recap", "summarize", marker), because="a test")
+    made = await cw.apply(ref(number), wish, marker)
+    psa.switch(keys_rotated=True, bad_credentials_status="404")
+    with pytest.raises(NotFound):
+        await cw.apply(ref(number), EditNote(note_id=made.remote_id, body=wish.body, because="a test"), marker)
+
+
 @pytest.mark.parametrize("unassign", ["both", "remove", "null"])
 async def test_a_ticket_is_unassigned_in_the_way_the_server_wants(psa: Sandbox, cw: ConnectWise, unassign: str) -> None:
     number = psa.inject({"title": "Tray 2"})

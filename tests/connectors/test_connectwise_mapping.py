@@ -280,6 +280,13 @@ def test_a_note_of_ours_is_internal_and_mails_nobody() -> None:
     }
 
 
+def test_new_words_for_a_note_mail_nobody() -> None:
+    assert mapping.from_edit("hello") == [
+        {"op": "replace", "path": "text", "value": "hello"},
+        {"op": "replace", "path": "processNotifications", "value": False},
+    ]
+
+
 def test_a_change_sends_whole_references_and_mails_nobody() -> None:
     assert mapping.from_change(mapping.replace("status", {"id": 5})) == [
         {"op": "replace", "path": "status", "value": {"id": 5}},
