@@ -199,6 +199,12 @@ class TestLists:
         assert cw.get(ask, params={"conditions": "lastUpdated > [2020-01-01T00:00:00Z]"}).status_code == 400
         assert cw.get(ask, params={"conditions": "lastUpdated > [2020-01-01T00:00:00]"}).status_code == 200
 
+    def test_empty_lists_may_be_null(self, psa: Sandbox, cw: httpx.Client) -> None:
+        assert cw.get("/service/tickets/1001").json()["integratorTags"] == []
+        psa.switch(null_lists=True)
+        assert cw.get("/service/tickets/1001").json()["integratorTags"] is None
+        assert cw.get("/service/tickets").json()[0]["integratorTags"] is None
+
     def test_a_board_has_its_own_statuses_types_and_teams(self, cw: httpx.Client) -> None:
         boards = cw.get("/service/boards").json()
         assert len(boards) >= 3
@@ -378,6 +384,8 @@ class TestNotes:
         assert len(kinds) == len(cw.get("/service/tickets/1001/notes").json()) + len(
             cw.get("/service/tickets/1001/timeentries").json()
         )
+        [entry] = cw.get("/service/tickets/1001/timeentries").json()
+        assert cw.get(entry["_info"]["timeentry_href"]).json()["ticket"]["id"] == 1001
         psa.switch(all_notes=False)
         assert cw.get("/service/tickets/1001/allNotes").status_code == 404
 

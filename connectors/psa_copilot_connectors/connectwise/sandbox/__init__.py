@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from psa_copilot.sandbox import Answer, Directory, MessageLine, PsaSandbox, Request, Switch, TicketLine, TimeLine, World
+from psa_copilot_connectors.connectwise.sandbox.bodies import Refused
 from psa_copilot_connectors.connectwise.sandbox.callbacks import KEY_PATH, Callbacks
 from psa_copilot_connectors.connectwise.sandbox.conditions import BadCondition
-from psa_copilot_connectors.connectwise.sandbox.desk import API_LOGINS, Desk, Refused
+from psa_copilot_connectors.connectwise.sandbox.desk import API_LOGINS, Desk
 from psa_copilot_connectors.connectwise.sandbox.endpoints import Endpoints
 from psa_copilot_connectors.connectwise.sandbox.http import Asked, Failed, Login, answer, credentials
+from psa_copilot_connectors.connectwise.sandbox.notes import Notes
 from psa_copilot_connectors.connectwise.sandbox.tickets import Change, Tickets
+from psa_copilot_connectors.connectwise.sandbox.work import Work
 
 COMPANY = "sandbox"
 LONGEST_URL = 10_000
@@ -94,9 +97,11 @@ class ConnectWiseSandbox(PsaSandbox):
         super().__init__(world)
         self.desk = Desk(world)
         self.tickets = Tickets(self.desk)
+        self.notes = Notes(self.tickets)
+        self.work = Work(self.tickets)
         self.callbacks = Callbacks(world)
         self.tickets.on_change = self._tell
-        self._routes = Endpoints(self.desk, self.tickets, self.callbacks).routes
+        self._routes = Endpoints(self.desk, self.tickets, self.notes, self.work, self.callbacks).routes
         self._logins: dict[str, Login] = {}
 
     # The shared machinery asks.
@@ -116,7 +121,10 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def open_ticket(self, line: TicketLine, at: datetime) -> int:
         """A new ticket, without its messages."""
-        return self.tickets.open(line, at)
+        ticket = self.tickets.open(line, at)
+        if line.description and line.description not in [message.text for message in line.messages[:1]]:
+            self.notes.say(ticket, MessageLine(role="customer", text=line.description), at)
+        return ticket
 
     def find_ticket(self, reference: object) -> int | None:
         """A ticket's id, from its id or its external reference."""
@@ -124,7 +132,7 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def say(self, ticket: int, message: MessageLine, at: datetime) -> int:
         """Somebody writes."""
-        return self.tickets.say(ticket, message, at)
+        return self.notes.say(ticket, message, at)
 
     def change(self, ticket: int, field_name: str, to: str, by: str, at: datetime) -> None:
         """Somebody sets a field."""
@@ -132,18 +140,18 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def edit_note_of_api(self, ticket: int, text: str, by: str, at: datetime) -> None:
         """A technician adds a line to the copilot's note."""
-        self.tickets.edit_note_of(frozenset(API_LOGINS), ticket, text, by, at)
+        self.notes.edit_last_of(frozenset(API_LOGINS), ticket, text, by, at)
 
     def log_time(self, ticket: int, line: TimeLine, at: datetime) -> None:
         """A technician logs time."""
-        self.tickets.log_time(ticket, line, at)
+        self.work.log_time(ticket, line, at)
 
     def counts(self) -> dict[str, int]:
         """How many of each there are."""
         return {
             "tickets": len(self.tickets.rows),
-            "notes": len(self.tickets.notes),
-            "time_entries": len(self.tickets.time),
+            "notes": len(self.notes.rows),
+            "time_entries": len(self.work.time),
             "companies": len(self.desk.companies),
             "contacts": len(self.desk.contacts),
             "members": len(self.desk.members),
@@ -152,7 +160,7 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def all_notes(self) -> Iterable[Mapping[str, object]]:
         """Every note with its versions."""
-        return self.tickets.notes_for_tests()
+        return self.notes.for_tests()
 
     def mailbox(self) -> Iterable[Mapping[str, object]]:
         """What it would have mailed."""

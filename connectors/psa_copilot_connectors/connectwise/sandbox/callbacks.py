@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from psa_copilot.sandbox import Delivery, Patience, Row, Table, World, whole_second
-from psa_copilot_connectors.connectwise.sandbox.desk import API, Refused
+from psa_copilot_connectors.connectwise.sandbox.bodies import Refused, check_given
+from psa_copilot_connectors.connectwise.sandbox.desk import API
 from psa_copilot_connectors.connectwise.sandbox.tickets import Change
 
 PATIENCE = Patience(timeout=5.0, retry_on=frozenset({404, 409, 419, 429}), waits=(2.0, 4.0))
@@ -32,9 +33,7 @@ class Callbacks:
 
     def register(self, body: Mapping[str, object], member: int, by: str) -> Row:
         """A new registration."""
-        for name in REQUIRED:
-            if body.get(name) in (None, ""):
-                raise Refused("callback", name, f"The {name} field is required.", "MissingRequiredField")
+        check_given(body, "callback", *REQUIRED)
         if str(body["type"]).lower() == "ticket" and str(body["level"]).lower() not in LEVELS:
             raise Refused("callback", "level", f"The level {body['level']} is not valid.", "InvalidValue")
         row = {"inactiveFlag": False, "isSoapCallbackFlag": False, "isSelfSuppressedFlag": False, **body}

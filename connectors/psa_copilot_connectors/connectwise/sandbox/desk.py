@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from psa_copilot.sandbox import Client, Directory, Row, Table, Technician, World, whole_second
+from psa_copilot.sandbox import Client, Directory, Row, Table, Technician, World
+from psa_copilot_connectors.connectwise.sandbox.bodies import Refused, entered
 
 ADMIN = "Admin1"
 API_LOGINS = {"copilot": "Copilot Api", "api2": "Second Api"}
@@ -87,15 +87,6 @@ _PATHS = {
     "owner": "/system/members/{id}",
 }
 API = "/v4_6_release/apis/3.0"
-
-
-class Refused(Exception):
-    """A write that ConnectWise answers with 400 and a list of what is wrong."""
-
-    def __init__(self, resource: str, field: str, message: str, code: str = "InvalidObject", top: str = "") -> None:
-        super().__init__(message)
-        self.message = top or f"{resource} object is invalid"
-        self.errors = [{"code": code, "message": message, "resource": resource, "field": field}]
 
 
 class Desk:
@@ -216,6 +207,14 @@ class Desk:
         """A technician, by login or name."""
         return self._named.get(("owner", 0, name.casefold())) or self._new_member(_login(name), name, "F")
 
+    def member_reference(self, login: str) -> Row:
+        """How others refer to a technician or an API member."""
+        return self.reference("owner", self.member(login))
+
+    def technicians(self) -> list[Row]:
+        """Everybody who is no API member."""
+        return [row for row in self.members if row["licenseClass"] != "A"]
+
     def company(self, name: str) -> Row:
         """A client."""
         return self._named.get(("company", 0, name.casefold())) or self._new_company(name)
@@ -268,9 +267,8 @@ class Desk:
     # Making records.
 
     def _keep(self, kind: str, table: Table, fields: Row, *, scope: int = 0, names: Iterable[str] = ()) -> Row:
-        now = whole_second(self.world.clock.now())
-        info = {"lastUpdated": now, "updatedBy": ADMIN, "dateEntered": now, "enteredBy": ADMIN}
-        row = table.put({"id": table.new_id(), **fields, "_info": info}, now)
+        info = entered(ADMIN, self.world.clock.now())
+        row = table.put({"id": table.new_id(), **fields, "_info": info}, info["lastUpdated"])
         for name in names or (name_of(row),):
             self._named.setdefault((kind, scope, name.casefold()), row)
         return row
@@ -466,11 +464,3 @@ def mail_of(contact: Row) -> str:
 def _login(name: str) -> str:
     first, _, last = name.casefold().partition(" ")
     return "".join(c for c in (first[:1] + last if last else first) if c.isalnum())[:15] or "technician"
-
-
-def moment_text(given: object, field: str, resource: str) -> str:
-    """A body's date as it is kept; Refused when it is none."""
-    try:
-        return whole_second(datetime.fromisoformat(str(given)))
-    except ValueError:
-        raise Refused(resource, field, f"{given} is not a valid date.", "InvalidValue") from None

@@ -11,9 +11,11 @@ from psa_copilot_connectors.connectwise.sandbox import shapes
 from psa_copilot_connectors.connectwise.sandbox.callbacks import Callbacks
 from psa_copilot_connectors.connectwise.sandbox.desk import API, Desk, name_of
 from psa_copilot_connectors.connectwise.sandbox.http import DELETED, Asked, Failed, answer
+from psa_copilot_connectors.connectwise.sandbox.notes import Notes
 from psa_copilot_connectors.connectwise.sandbox.query import Indexed, Question, matching, page, project
 from psa_copilot_connectors.connectwise.sandbox.shapes import Shape
 from psa_copilot_connectors.connectwise.sandbox.tickets import Tickets
+from psa_copilot_connectors.connectwise.sandbox.work import Work
 
 Serve = Callable[[Asked], Answer]
 Rows = Callable[[Asked], Indexed | list[Row]]
@@ -35,16 +37,18 @@ class Kind:
 class Endpoints:
     """All resources by path and method."""
 
-    def __init__(self, desk: Desk, tickets: Tickets, callbacks: Callbacks) -> None:
+    def __init__(self, desk: Desk, tickets: Tickets, notes: Notes, work: Work, callbacks: Callbacks) -> None:
         self._desk = desk
         self._tickets = tickets
+        self._notes = notes
+        self._work = work
         self._callbacks = callbacks
         self._switches = desk.world.switches
         self.routes: dict[str, dict[str, Serve]] = {}
         self._route_plain_kinds()
         self._route_boards()
         self._route_tickets()
-        self._route_time_and_schedule()
+        self._route_work()
         self._route_system()
 
     # Routes.
@@ -79,22 +83,21 @@ class Endpoints:
         self._kind(kind, lambda _: tickets.rows, POST=self._add_ticket)
         self._edits("service/tickets/#", kind, tickets.edit, tickets.delete)
         self.routes["service/tickets/search"] = {"POST": self._search_tickets}
-        notes = Kind("service/tickets/#/notes", tickets.notes, shapes.NOTE, "Note")
-        self._kind(notes, lambda asked: tickets.notes_of(self._ticket(asked)), POST=self._add_note)
-        self._edits("service/tickets/#/notes/#", notes, tickets.edit_note, tickets.delete_note)
+        notes = Kind("service/tickets/#/notes", self._notes.rows, shapes.NOTE, "Note")
+        self._kind(notes, lambda asked: self._notes.of(self._ticket(asked)), POST=self._add_note)
+        self._edits("service/tickets/#/notes/#", notes, self._notes.edit, self._notes.delete)
         self._list("service/tickets/#/allnotes", shapes.ANY_NOTE, self._all_notes)
-        self._list("service/tickets/#/timeentries", shapes.TIME, lambda asked: tickets.time_of(self._ticket(asked)))
-        self._list("service/tickets/#/scheduleentries", shapes.SCHEDULE, self._appointments_of_ticket)
-        self._list("service/tickets/#/configurations", shapes.CONFIGURATION, self._configurations_of_ticket)
+        for name in ("timeentries", "scheduleentries", "configurations"):
+            self._list(f"service/tickets/#/{name}", shapes.REFERENCE, getattr(self, f"_{name}_of_ticket"))
 
-    def _route_time_and_schedule(self) -> None:
-        tickets = self._tickets
-        time = Kind("time/entries", tickets.time, shapes.TIME, "Time entry")
-        self._kind(time, lambda _: tickets.time, POST=self._add_time)
-        self._edits("time/entries/#", time, tickets.edit_time, tickets.delete_time)
-        schedule = Kind("schedule/entries", tickets.schedule, shapes.SCHEDULE, "Schedule entry")
-        self._kind(schedule, lambda _: tickets.schedule, POST=self._add_appointment)
-        self.routes["schedule/entries/#"]["DELETE"] = self._deleter(schedule, tickets.delete_appointment)
+    def _route_work(self) -> None:
+        work = self._work
+        time = Kind("time/entries", work.time, shapes.TIME, "Time entry")
+        self._kind(time, lambda _: work.time, POST=self._add_time)
+        self._edits("time/entries/#", time, work.edit_time, work.delete_time)
+        schedule = Kind("schedule/entries", work.schedule, shapes.SCHEDULE, "Schedule entry")
+        self._kind(schedule, lambda _: work.schedule, POST=self._add_appointment)
+        self.routes["schedule/entries/#"]["DELETE"] = self._deleter(schedule, work.delete_appointment)
 
     def _route_system(self) -> None:
         members = Kind("system/members", self._desk.members, shapes.MEMBER, "Member")
@@ -215,29 +218,46 @@ class Endpoints:
         return answer(200, found.rows, *([("Link", found.link)] if found.link else []))
 
     def _add_note(self, asked: Asked) -> Answer:
-        return answer(201, self._tickets.add_note(self._ticket(asked), asked.body(), asked.by))
+        return answer(201, self._notes.add(self._ticket(asked), asked.body(), asked.by))
 
     def _all_notes(self, asked: Asked) -> list[Row]:
         if not self._switches.on("all_notes"):
             raise Failed(404, "NotFound", f"No resource at {asked.request.path}.")
         ticket = self._tickets.rows.rows[self._ticket(asked)]
-        notes = [_as_any_note(note, ticket) for note in self._tickets.notes_of(ticket["id"])]
-        entries = [_as_time_note(entry, ticket) for entry in self._tickets.time_of(ticket["id"]) if entry.get("notes")]
+        notes = [_as_any_note(note, ticket) for note in self._notes.of(ticket["id"])]
+        entries = [_as_time_note(entry, ticket) for entry in self._work.time_of(ticket["id"]) if entry.get("notes")]
         return sorted([*notes, *entries], key=lambda note: str(note["_info"]["dateEntered"]))
 
-    def _appointments_of_ticket(self, asked: Asked) -> list[Row]:
-        ticket = self._ticket(asked)
-        return [row for row in self._tickets.schedule if row["objectId"] == ticket]
+    # A ticket's lists of these are references, not the records themselves.
+
+    def _timeentries_of_ticket(self, asked: Asked) -> list[Row]:
+        entries = self._work.time_of(self._ticket(asked))
+        return [self._pointer("timeentry", "/time/entries", row["id"]) for row in entries]
+
+    def _scheduleentries_of_ticket(self, asked: Asked) -> list[Row]:
+        entries = self._work.appointments_of(self._ticket(asked))
+        return [
+            self._pointer("scheduleentry", "/schedule/entries", row["id"], description=row["name"]) for row in entries
+        ]
 
     def _configurations_of_ticket(self, asked: Asked) -> list[Row]:
         contact = self._tickets.rows.rows[self._ticket(asked)].get("contact") or {}
-        return [row for row in self._desk.configurations if (row.get("contact") or {}).get("id") == contact.get("id")]
+        return [
+            self._pointer(
+                "configuration", "/company/configurations", row["id"], deviceIdentifier=row["deviceIdentifier"]
+            )
+            for row in self._desk.configurations
+            if (row.get("contact") or {}).get("id", 0) == contact.get("id")
+        ]
+
+    def _pointer(self, name: str, path: str, number: int, **shown: str) -> Row:
+        return {"id": number, **shown, "_info": {f"{name}_href": f"{self._desk.world.url}{API}{path}/{number}"}}
 
     def _add_time(self, asked: Asked) -> Answer:
-        return answer(201, self._tickets.add_time(asked.body(), asked.by))
+        return answer(201, self._work.add_time(asked.body(), asked.by))
 
     def _add_appointment(self, asked: Asked) -> Answer:
-        return answer(201, self._tickets.add_appointment(asked.body(), asked.by))
+        return answer(201, self._work.add_appointment(asked.body(), asked.by))
 
     def _on_board(self, board: int, table: Table) -> list[Row]:
         if board not in self._desk.boards.rows:
