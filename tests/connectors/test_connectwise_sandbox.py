@@ -514,6 +514,19 @@ class TestCallbacks:
             f"{ROOT}/system/callbacks/signingkey"
         ]
 
+    def test_a_rotated_signing_key(self, psa: Sandbox, cw: httpx.Client, receiver: Receiver) -> None:
+        self.register(cw, receiver)
+        psa.switch(signing_key="the-second")
+        cw.patch("/service/tickets/1001", json=replace("summary", "x"))
+        [told] = receiver.wait_for(1)
+        assert httpx.get(told["Metadata"]["key_url"]).json() == {"signing_key": "the-second"}
+        eventually = time.monotonic() + 5
+        while not psa.callbacks() and time.monotonic() < eventually:
+            time.sleep(0.01)
+        [delivery] = psa.callbacks()
+        assert (delivery["status"], delivery["tries"], delivery["about"]) == (202, 1, "ticket 1001 updated")
+        assert delivery["body"].encode() == receiver.got[0][2]
+
     def test_only_what_was_registered_for(self, cw: httpx.Client, receiver: Receiver) -> None:
         self.register(cw, receiver, level="ticket", objectId=1001)
         cw.patch("/service/tickets/1002", json=replace("summary", "not this"))

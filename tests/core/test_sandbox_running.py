@@ -84,6 +84,12 @@ class TestControl:
         eventually(lambda: (psa.now() - shown).total_seconds() > 100, seconds=2)
         assert httpx.get(psa.clock_url).json()["speed"] == 1000
 
+    @pytest.mark.parametrize("order", [{"hold_patch": 2}, {"name": "hold_patch", "value": "2"}])
+    def test_a_switch_is_set(self, psa: Sandbox, order: object) -> None:
+        assert httpx.post(f"{psa.url}/_sandbox/switch", json=order).json() == {"hold_patch": 2}
+        assert psa.switches()["hold_patch"]["value"] == 2
+        assert psa.switches()["hold_patch"]["doc"]
+
     @pytest.mark.parametrize(
         ("what", "order"),
         [

@@ -10,7 +10,7 @@ import httpx
 
 from psa_copilot.sandbox.clock import SandboxClock, iso
 
-KEPT = 10_000  # deliveries that a test can look at
+KEPT = 1_000  # deliveries that a test can look at
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ class Postman:
                 "at": iso(self._clock.now()),
                 "url": delivery.url,
                 "about": delivery.about,
+                "headers": dict(delivery.headers),
+                "body": delivery.body.decode(),
                 "tries": tries,
                 "status": status,
                 "fault": fault,

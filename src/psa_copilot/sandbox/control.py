@@ -100,6 +100,8 @@ class Control:
         return {"ticket": ticket, "note": self._psa.say(ticket, message, message.at or now)}
 
     def _switch(self, order: Mapping[str, object]) -> object:
+        if set(order) == {"name", "value"}:  # the other way to say it
+            order = {str(order["name"]): order["value"]}
         for name, value in order.items():
             self._world.switches.set(name, value)
         return {name: self._world.switches.listed()[name]["value"] for name in order}

@@ -77,6 +77,7 @@ SWITCHES = (
         "Which dates in conditions are understood: any, only without or only with zone.",
         ("any", "without_zone", "with_zone"),
     ),
+    Switch("signing_key", "", "The key that callbacks are signed with from now on; empty is a random one."),
     Switch("null_lists", False, "List fields without entries are null instead of []."),
     Switch(
         "hold_patch",

@@ -9,7 +9,7 @@ from psa_copilot.sandbox import Row, whole_second
 from psa_copilot_connectors.connectwise.sandbox.shapes import Shape
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """A write that ConnectWise answers with 400 and a list of what is wrong."""
 
     def __init__(self, resource: str, field: str, message: str, code: str = "InvalidObject") -> None:
