@@ -28,12 +28,12 @@ _SECRETS = (
     rf"\b{_SECRECY}\s+(?=\S*\d)(?=\S*[^\W\d_])(?!\d+\b)[^\s,;]{{6,}}",
     r"-----BEGIN [A-Z ]*PRIVATE KEY",
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\b(?:ghp|gho|ghs|sk|xox[abp])[-_][A-Za-z0-9_-]{16,}|\beyJ[\w-]{10,}\.[\w-]{10,}",
-    r"\b(?=[A-Za-z0-9+/_-]*\d)(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*[A-Z])[A-Za-z0-9+_]{24,}={0,2}",
+    r"\b(?=[A-Za-z0-9+_]{24})(?=\S*\d)(?=\S*[a-z])(?=\S*[A-Z])[A-Za-z0-9+_]{24,}={0,2}",
     r"\b(?:\d[ -]?){13,19}\b|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b",
     r"\b(?:\d{6}-){7}\d{6}\b|\b(?:[A-Z0-9]{5}-){4}[A-Z0-9]{5}\b",
 )
 _PERSONAL = (
-    r"\b(?:HR|human resources) (?:matter|case|issue|investigation|department|team)\b|\bpersonnel (?:file|matter)\b|"
+    r"\b(?:hr|human resources) (?:matter|case|issue|investigation|department|team)\b|\bpersonnel (?:file|matter)\b|"
     r"\b(?:dismiss(?:ed|al)|terminat(?:e|ed|ing|ion)\b.{0,40}\b(?:employment|employee|contract of|effective|"
     r"staff|him|her)|"
     r"laid off|lay-?offs?|made redundant|redundancy|got fired|being fired|let go of|notice period|disciplinary|"
@@ -64,8 +64,13 @@ _ADDRESSED = (
     rf"\b(?:bots|agent bots|llms?|language models?|ai)\b.{{0,30}}\b(?:must|should|shall|need to|have to)\b",
     r"<\|?/?(?:system|im_start|im_end|assistant|user|instructions?)\|?>|\[/?(?:inst|sys|system)\]|"
     r"^#{2,} ?(?:system|instructions?)\b|<!--",
-    r"\b(?:summary|recap|summari[sz]e|reply|response|answer|output|note)\b.{0,30}\b(?:must|should|shall) "
-    r"(?:begin|start|end|contain|include|say|state|mention|be)\b",
+    r"\b(?:summary|recap|reply|response|answer|output|note)\b[^.!?\n]{0,20}\b(?:must|should|shall) "
+    r"(?:begin|start|end|contain|include|say|state|mention)\b",
+    r"\b(?:new|your|real|actual|next) (?:task|instructions?|goal|objective) ?:|"
+    r"\bend of (?:ticket|prompt|instructions?)\b|"
+    r"\b(?:answer|reply|respond) (?:only|exactly|just|solely) with\b|\b(?:in|into) your (?:summary|recap|output)\b|"
+    r"[\"']role[\"']\s*:\s*[\"'](?:assistant|system|user|tool)|\[(?:automation|system|ai|bot|assistant)\b[^\]\n]*[=:]|"
+    r"\b(?:tickets|data|notes|names) (?:of|from) (?:all )?other (?:companies|clients|customers|tenants)\b",
     r"\b(?:write|put|include|print|output|insert|append|add|repeat|say|mention|state)\b.{0,60}\b(?:in|into|to|"
     r"at the (?:start|end|top) of) "
     r"(?:the|your|its|every|each) (?:\w+ )?(?:summary|recap|response|answer|output)\b",
@@ -93,12 +98,12 @@ def _key() -> re.Pattern[str]:
 
 @cache
 def _personal() -> re.Pattern[str]:
-    return re.compile(_PERSONAL, re.IGNORECASE)
+    return re.compile(_PERSONAL)
 
 
 @cache
 def _addressed() -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{part})" for part in _ADDRESSED), re.IGNORECASE)
+    return re.compile("|".join(f"(?:{part})" for part in _ADDRESSED))
 
 
 def is_secret(sentence: str) -> bool:
@@ -108,9 +113,9 @@ def is_secret(sentence: str) -> bool:
 
 def is_personal(text: str) -> bool:
     """Whether it is about health, dismissal, pay or law, and so is only pointed at."""
-    return bool(_personal().search(text))
+    return bool(_personal().search(text.lower()))
 
 
 def is_addressed_to_software(text: str) -> bool:
     """Whether it gives orders to a program that reads along; they are text and nothing else."""
-    return bool(_addressed().search(text))
+    return bool(_addressed().search(text.lower()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 _TAG = re.compile(
     r"</?(?:p|br|div|span|b|i|u|a|ul|ol|li|table|tr|td|th|tbody|img|font|strong|em|html|body)\b[^>]*>", re.IGNORECASE
@@ -39,7 +39,7 @@ _GREETING_OFF = (
     r"(?:met\s+)?vriendelijke\s+groet(?:en)?|groeten|mvg)"
 )
 _SENT_FROM = (
-    r"^\s*(?:sent from my|sent from outlook|get outlook for|von meinem \w+ gesendet|envoyé de mon|"
+    r"(?:^\s*|(?<=[.!?] ))(?:sent from my|sent from outlook|get outlook for|von meinem \w+ gesendet|envoyé de mon|"
     r"enviado desde mi|verzonden vanaf mijn|verstuurd vanaf mijn)\b"
 )
 _DISCLAIMER = (
@@ -62,7 +62,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.P
     return (
         re.compile("|".join(_TAILS), flags | re.DOTALL),
         re.compile(rf"^-- ?$|{_SENT_FROM}", flags),
-        re.compile(rf"(?:^|(?<=[.!?,;)\]]) |\n)\s*{_GREETING_OFF}\b[ ,.!]*(?=\n|$|[\s,]*[A-Z^*~-])", flags),
+        re.compile(rf"(?:^|(?<=[.!?,;)\]]) |\n)\s*{_GREETING_OFF}\b[ ,.!]*(?=\n|$|[\s,]*(?-i:[A-Z^*~-]))", flags),
         re.compile(rf"^.{{0,40}}{_DISCLAIMER}", flags),
     )
 
@@ -75,6 +75,7 @@ def plain(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
+@lru_cache(maxsize=256)
 def own_words(text: str) -> str:
     """What the author wrote: the quoted mail, signature and disclaimer below it cut off.
 
@@ -98,17 +99,36 @@ def _without_signature(greeting_off: re.Pattern[str], text: str) -> str:
     for match in greeting_off.finditer(text):
         if len(text[match.end() :].split()) <= MOST_SIGNATURE_WORDS:
             return _before(match, text)
+    return _without_name_card(text)
+
+
+_THANKS_LINE = re.compile(
+    r"^(?:.*[.!?,] )?(?:many thanks|thanks(?: again| a lot| so much)?|thank you(?: very much| so much)?|cheers|thx|"
+    r"(?:vielen |besten |herzlichen )?dank|danke|merci(?: beaucoup)?|(?:muchas )?gracias|(?:hartelijk )?(?:be)?dankt?)"
+    r"[ ,.!]*\n+(?=(?-i:[A-ZÀ-Þ][\w.'-]*(?: [A-ZÀ-Þ][\w.'-]*){0,3}) *(?:\n|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+MOST_CARD_WORDS = 6
+
+
+def _without_name_card(text: str) -> str:
+    """ "Thanks," over a name and short lines that state nothing: the thanks stay, the card goes."""
+    for match in _THANKS_LINE.finditer(text):
+        card = text[match.end() :].split("\n")
+        if all(len(line.split()) <= MOST_CARD_WORDS and not line.rstrip().endswith((".", "?", "!")) for line in card):
+            return text[: match.end()]
     return text
 
 
 # A full stop after these ends no sentence.
 _ABBREVIATIONS = words_of(
-    """e.g i.e etc vs approx resp incl excl ext tel no nos nr fig min max dept inc ltd co corp mr mrs ms dr prof st
+    """e.g i.e etc vs approx resp incl excl ext tel fig min max dept inc ltd co corp mr mrs ms dr prof st
     jr sr jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri ca bzw usw ggf evtl
     inkl z.b d.h u.a o.ä str sra mme mlle p.ej bijv dhr mevr m.b.t a.u.b s.v.p i.v.m t.a.v a.m p.m"""
 )
 _END = re.compile(r"([.!?…]+)([\"'”»)\]]*)(?:\s+|$)|\n+")
 _BULLET = re.compile(r"\s*(?:[-*•–]|\d{1,2}[.)])\s")
+_GERMAN_MONTH = re.compile(r"(?:jan|feb|mär|apr|mai|jun|jul|aug|sep|okt|nov|dez)", re.IGNORECASE)  # 9. März
 WRAPPED_AT = 60  # a longer line that ends in no punctuation was wrapped by a mail program
 
 
@@ -133,8 +153,10 @@ def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
         return True
     word = re.split(r"[\s(\"']", text[start : match.start()])[-1].lower()
     initial = len(word) == 1 and word.isalpha()
+    numbering = word in ("no", "nos", "nr") and text[match.end() : match.end() + 1].isdigit()
     number = word.isdigit() and start + len(word) == match.start()  # "1. Restart it"
-    return not (word in _ABBREVIATIONS or initial or number)
+    numbering = numbering or (word.isdigit() and bool(_GERMAN_MONTH.match(text, match.end())))
+    return not (word in _ABBREVIATIONS or initial or numbering or number)
 
 
 def _line_ends(text: str, match: re.Match[str]) -> bool:
@@ -148,13 +170,19 @@ EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
 PHONE = re.compile(r"(?<![\w.#-])\+?\(?\d(?:[\s()/.-]{0,2}\d){8,14}(?![\w-])")
 _LEADING_HANDLES = re.compile(r"^(?:\s*\.?@\w+[,:]?)+\s*")
 _HANDLE = re.compile(r"(?<!\w)@(\w+)")
+_GREETING = re.compile(
+    r"^(?:hi|hello|hey|hiya|dear|hallo|bonjour|hola|hoi|good (?:morning|afternoon|evening)|guten (?:tag|morgen))"
+    r"(?: there| all| team)?(?: @?[A-ZÀ-Þ0-9][\w'-]*){0,2} ?[,.!:-]+\s+(?=\S)",
+    re.IGNORECASE,
+)
+_LOOSE_STOP = re.compile(r" +([.,!?;:])(?!\w)")
 _SIGNED = re.compile(r"\s*(?:\^\s?\w{1,20}|[*~/]\s?[A-Z]\w{0,14})[.\s]*$")
 
 
 def shown(text: str) -> str:
     """A sentence fit to be quoted: no link, address, phone number or mention that would call somebody."""
-    text = _SIGNED.sub("", _LEADING_HANDLES.sub("", text))
+    text = _GREETING.sub("", _SIGNED.sub("", _LEADING_HANDLES.sub("", text)))
     text = URL.sub("(link)", text)
     text = PHONE.sub("(number)", EMAIL.sub("(e-mail)", text))
     text = _HANDLE.sub(lambda match: "" if match[1].isdigit() else match[1], text)
-    return " ".join(text.split())
+    return _LOOSE_STOP.sub(r"\1", " ".join(text.split()))

@@ -156,7 +156,7 @@ FRENCH = Language(
         r"pourriez|est|"
         r"sont|était|ai|avons|avez|a|quand|comment|où|pourquoi|qui|que|si|car|demain|lundi|mardi|mercredi|"
         r"jeudi|vendredi|"
-        r"samedi|dimanche|svp|veuillez|me|bien|\w+(?:er|ir|re)"
+        r"samedi|dimanche|svp|veuillez|me|bien|(?!votre|notre)\w+(?:er|ir|re)"
     ),
     welcome=(
         r"de rien|je (?:vous en|t'en) prie|(?:avec )?(?:grand |mon )?plaisir|(?:il n'y a )?pas de (?:quoi|"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psa_copilot.models import ActorClass, Meaning, Thread
 from psa_copilot.text.caution import is_secret
@@ -14,6 +14,9 @@ FIRST_LINE = 100
 WHOLE = 900
 FEWEST_WORDS = 8
 MOST_SINCE = 3
+MOST_BACK = 4
+"""Messages that a promise may lie back and still be the next step."""
+WORTH_SAYING = 1.0
 MOST_LISTED = 5
 ELLIPSIS = "…"
 
@@ -59,8 +62,8 @@ class _Note:
     def written(self, room: int) -> str:
         self.room, self.used = room, set[Sentence]()
         first = self._first()
-        problem, next_step, last, question = self._problem(), self._next_step(), self._last_word(), self._open()
-        ends = [next_step, last, question, *self._cautions()]
+        problem, next_step, question, last = self._problem(), self._next_step(), self._open(), self._last_word()
+        ends = [next_step, question, last, *self._cautions()]
         since = self._since(WHOLE - sum(len(line) + 1 for line in (first, problem, *ends)))
         lines = [line for line in (first, problem, since, *ends) if line]
         return "\n".join([*lines, *self._too_little("\n".join(lines))])
@@ -97,45 +100,53 @@ class _Note:
     def _problem(self) -> str:
         best = self._best(self._opening(), 1)
         if best and len(best[0].text) < self.room / 2:
-            best = self._best(self._opening(), 2)
+            more = [each for each in self._opening() if each is best[0] or (each.length > 2 and not each.chats)]
+            best = self._best(more, 2)
         self.used.update(best)
-        return f"Problem: {self._quotes(best)}." if best else "Problem: not stated."
+        if best:
+            return f"Problem: {self._quotes(best)}."
+        hidden = [number for number in self._opening_numbers() if number in self.reading.personal]
+        return f"Problem: personal matter, see {_list(hidden)}." if hidden else "Problem: not stated."
 
     def _opening(self) -> list[Sentence]:
-        """What the customer said before anybody answered; else the first message."""
+        return [sentence for sentence in self._unused() if sentence.number in self._opening_numbers()]
+
+    def _opening_numbers(self) -> list[int]:
+        """What was said before anybody answered."""
         said: list[int] = []
         for number, message in self.reading.messages:
             if message.by is ActorClass.TECHNICIAN and said:
                 break
             said.append(number)
-        return [sentence for sentence in self._unused() if sentence.number in said]
+        return said
 
     def _since(self, room: int) -> str:
         """The best of what was said between the problem and the last word."""
-        opening = {sentence.number for sentence in self._opening()}
-        last = self.reading.last[0] if self.reading.last else 0
-        between = [
-            sentence
-            for sentence in self._unused()
-            if sentence.number not in opening | {last} and self.worth[sentence] > 1
-        ]
-        chosen = self._best(between, MOST_SINCE)
+        answers = [each for each in self._since_opening() if each.message.by is ActorClass.TECHNICIAN]
+        chosen = self._best(self._since_opening(), MOST_SINCE, first=self._best(answers, 1))
         while chosen and len(self._told(chosen)) > room:
             chosen.remove(min(chosen, key=self.worth.__getitem__))
         return self._told(chosen) if chosen else ""
+
+    def _since_opening(self) -> list[Sentence]:
+        opening = {sentence.number for sentence in self._opening()}
+        return [each for each in self._unused() if each.number not in opening and self.worth[each] > WORTH_SAYING]
 
     def _told(self, sentences: list[Sentence]) -> str:
         return "Said since: " + "; ".join(f"{side(each.message)}: {quote(each, self.room)}" for each in sentences) + "."
 
     def _next_step(self) -> str:
         """The technicians' last promise."""
+        recent = {
+            number for number, message in self.reading.messages[-MOST_BACK:] if message.by is ActorClass.TECHNICIAN
+        }
         promised = [
-            each
-            for each in self._unused()
-            if each.promises and each.message.by is ActorClass.TECHNICIAN and not each.asks
+            each for each in self.reading.sentences if each.number in recent and each.promises and not each.asks
         ]
         if not promised:
             return "Next step: not stated."
+        if promised[-1] in self.used:
+            return f"Next step: as said in [#{promised[-1].number}]."
         self.used.add(promised[-1])
         return f"Next step: {side(promised[-1].message)}: {quote(promised[-1], self.room)}."
 
@@ -144,14 +155,15 @@ class _Note:
             return ""
         number, message = self.reading.last
         who = f"Last word: {side(message)}, {message.sent_at:%a %d %b %H:%M} UTC"
-        best = self._best([each for each in self._unused() if each.number == number], 1)
+        rest = [each for each in self._unused() if each.number == number and each.length > 2 and not each.chats]
+        best = self._best(rest, 1)
         self.used.update(best)
         return f"{who}: {self._quotes(best)}." if best else f"{who} [#{number}]."
 
     def _open(self) -> str:
         """The last question, if the other side has not spoken since."""
-        asked = [each for each in self.reading.sentences if each.asks and not each.message.internal]
-        if not asked or self._answered(asked[-1]) or asked[-1] in self.used:
+        asked = [each for each in self._unused() if each.asks and not (each.message.internal or self._answered(each))]
+        if not asked:
             return ""
         self.used.add(asked[-1])
         return f"Open question: {side(asked[-1].message)}: {quote(asked[-1], self.room)} - not answered."
@@ -170,11 +182,12 @@ class _Note:
 
     def _too_little(self, text: str) -> Iterator[str]:
         """When hardly a word of the thread stands in the note: more of whatever there is, up to enough."""
+        words = _words(" ".join(_QUOTED.findall(text)))
         chosen: list[str] = []
         for number, said in self._whatever():
-            if len(_words(_quoted(text) + " ".join(chosen))) >= FEWEST_WORDS:
-                break
-            chosen.append(f'"{said}" [#{number}]')
+            if len(words) < FEWEST_WORDS and _words(said) - words:
+                words |= _words(said)
+                chosen.append(f'"{said}" [#{number}]')
         if chosen:
             yield "Said: " + "; ".join(chosen) + "."
 
@@ -187,9 +200,9 @@ class _Note:
     def _unused(self) -> list[Sentence]:
         return [sentence for sentence in self.reading.sentences if sentence not in self.used]
 
-    def _best(self, sentences: list[Sentence], most: int) -> list[Sentence]:
-        """The most telling ones, none saying what another says, in the thread's order."""
-        chosen: list[Sentence] = []
+    def _best(self, sentences: list[Sentence], most: int, first: Sequence[Sentence] = ()) -> list[Sentence]:
+        """The most telling ones besides the first, none saying what another says, in the thread's order."""
+        chosen = list(first)
         for sentence in sorted(sentences, key=self.worth.__getitem__, reverse=True):
             if len(chosen) < most and not any(_alike(sentence, other) for other in chosen):
                 chosen.append(sentence)
@@ -219,12 +232,8 @@ def _alike(one: Sentence, other: Sentence) -> bool:
     return len(one.words & other.words) > 0.5 * min(len(one.words), len(other.words))
 
 
-def _list(numbers: tuple[int, ...]) -> str:
+def _list(numbers: Sequence[int]) -> str:
     return ", ".join(f"[#{number}]" for number in numbers[:MOST_LISTED])
-
-
-def _quoted(text: str) -> str:
-    return " ".join(_QUOTED.findall(text))
 
 
 def _words(text: str) -> set[str]:

@@ -35,6 +35,10 @@ class Sentence:
     text: str
 
     @cached_property
+    def lower(self) -> str:
+        return self.text.lower()
+
+    @cached_property
     def words(self) -> frozenset[str]:
         return frozenset(content_words(self.text))
 
@@ -48,7 +52,12 @@ class Sentence:
 
     @property
     def promises(self) -> bool:
-        return bool(_cues()["promise"].search(self.text))
+        return bool(_cues()["promise"].search(self.lower)) and not self.chats
+
+    @property
+    def chats(self) -> bool:
+        """Whether it is more for the mood than for the matter."""
+        return bool(_cues()["chatter"].search(self.lower))
 
 
 @dataclass(frozen=True)
@@ -86,17 +95,18 @@ def read(thread: Thread) -> Reading:
     spoken = set(map(id, thread.spoken()))
     messages = tuple((number, message) for number, message in numbered(thread) if id(message) in spoken)
     personal = tuple(number for number, message in messages if is_personal(message.text))
+    addressed = tuple(number for number, message in messages if is_addressed_to_software(message.text))
     return Reading(
         messages=messages,
         sentences=tuple(
             sentence
             for number, message in messages
             if number not in personal
-            for sentence in _quotable(number, message)
+            for sentence in _quotable(number, message, ordered=number in addressed)
         ),
         last=_last_activity(thread, messages),
         personal=personal,
-        addressed=tuple(number for number, message in messages if is_addressed_to_software(message.text)),
+        addressed=addressed,
     )
 
 
@@ -105,22 +115,23 @@ def _last_activity(thread: Thread, messages: tuple[tuple[int, Message], ...]) ->
     return next(lively, messages[-1] if messages else None)
 
 
-def _quotable(number: int, message: Message) -> Iterator[Sentence]:
+def _quotable(number: int, message: Message, *, ordered: bool) -> Iterator[Sentence]:
     if automatic(message):
         return
-    for place, sentence in enumerate(islice(_harmless(own_words(message.text)), MOST_SENTENCES)):
+    for place, sentence in enumerate(islice(_harmless(own_words(message.text), ordered=ordered), MOST_SENTENCES)):
         text = shown(sentence)
-        if re.search(r"\w", text.replace("(link)", "")):
+        if re.search(r"\w", text.replace("(link)", "")) and "-- copilot/" not in text:
             yield Sentence(number, message, place, text)
 
 
-def _harmless(text: str) -> Iterator[str]:
+def _harmless(text: str, *, ordered: bool) -> Iterator[str]:
     """Sentences without secrets; of a paragraph with orders to software, only what stands before them."""
+    secret = is_secret(text)
     for paragraph in _PARAGRAPH.split(text):
         for sentence in sentences(paragraph):
-            if is_addressed_to_software(sentence):
+            if ordered and is_addressed_to_software(sentence):
                 break
-            if not is_secret(sentence):
+            if not (secret and is_secret(sentence)):
                 yield sentence
 
 
@@ -150,34 +161,48 @@ def _small_words() -> frozenset[str]:
     )
 
 
+_CUES = {
+    "trouble": (
+        r"errors?|fail\w*|fehler\w*|not working|n't work\w*|doesn't|won't|can't|cannot|unable|issues?|problems?|"
+        r"broken|"
+        r"crash\w*|slow|stuck|freez\w*|down|offline|lost|missing|stopped|keeps?|disconnect\w*|blank|wrong|"
+        r"locked|blocked|"
+        r"delay\w*|outage|denied|geht nicht|funktioniert nicht|kaputt|panne|erreur|ne marche pas|problème|"
+        r"no funciona|"
+        r"storing|werkt niet|kapot"
+    ),
+    "done": (
+        r"tried|restart\w*|reboot\w*|reinstall\w*|uninstall\w*|install\w*|updat\w*|reset|replac\w*|check\w*|test\w*|"
+        r"chang\w*|clear\w*|remov\w*|unplug\w*|ran|found|confirm\w*|fixed|resolved|works|solved|order(?:ed)?|sent|"
+        r"escalat\w*|logged|forwarded|neu gestartet|redémarré|reiniciado|herstart"
+    ),
+    "promise": (
+        r"i'll|we'll|i will|we will|will (?:be|call|send|get|let|come|arrive|visit|check|update|contact|ship|follow)|"
+        r"going to|scheduled|appointment|book(?:ed|ing)|eta|expected|by (?:tomorrow|end of|mon|tues?|wednes|"
+        r"thurs?|fri)\w*|"
+        r"tomorrow|next step|within \d+|follow(?:ing)? up|wir werden|melden? (?:uns|mich)|nous allons|vous rappel\w+|"
+        r"vamos a|llamaré|we gaan|zullen"
+    ),
+    "asking": (
+        r"please|could you|can you|would you|let us know|send (?:us|me)|provide|confirm|dm us|bitte|pouvez-vous|"
+        r"puede|kunt u"
+    ),
+    "chatter": (
+        r"sorry|apolog\w+|frustrat\w+|inconvenience|(?:happy|love|like) to (?:help|assist|hear|know)|here to help|"
+        r"have a (?:great|nice|good|lovely)|(?:this|that) helps|feel free|reach out|hear that|understand your|"
+        r"assist you|"
+        r"anything else|let us know if|patience|patient|bear with|welcome|thanks?|thank you|regards|cheers|"
+        r"appreciate|"
+        r"your experience|survey"
+    ),
+}
+
+_SHARES = {"trouble": 0.5, "done": 0.4, "asking": 0.3, "chatter": -0.8}
+
+
 @cache
 def _cues() -> dict[str, re.Pattern[str]]:
-    texts = {
-        "trouble": r"\b(?:errors?|fail\w*|fehler\w*|not working|n't work\w*|doesn't|won't|can't|cannot|unable|"
-        r"issues?|problems?|"
-        r"broken|crash\w*|slow|stuck|freez\w*|down|offline|lost|missing|stopped|keeps?|disconnect\w*|blank|"
-        r"wrong|locked|"
-        r"blocked|delay\w*|outage|denied|geht nicht|funktioniert nicht|kaputt|panne|erreur|ne marche pas|problème|"
-        r"no funciona|storing|werkt niet|kapot)\b",
-        "done": r"\b(?:tried|restart\w*|reboot\w*|reinstall\w*|uninstall\w*|install\w*|updat\w*|reset|"
-        r"replac\w*|check\w*|"
-        r"test\w*|chang\w*|clear\w*|remov\w*|unplug\w*|ran|found|confirm\w*|fixed|resolved|works|solved|"
-        r"order(?:ed)?|sent|"
-        r"escalat\w*|logged|forwarded|neu gestartet|redémarré|reiniciado|herstart)\b",
-        "promise": r"\b(?:i'll|we'll|i will|we will|will (?:be|call|send|get|let|have|come|arrive|visit|check|"
-        r"update|contact)|"
-        r"going to|scheduled|appointment|book(?:ed|ing)|eta|expect(?:ed)?|by (?:tomorrow|mon|tue|wed|thu|fri|"
-        r"end of)\w*|"
-        r"tomorrow|next (?:week|step)|within \d+|follow up|arriv\w+|werden|melde[nt]? (?:uns|mich)|"
-        r"nous allons|vous rappel\w+|vamos a|llamaré|wij gaan|zullen)\b",
-        "asking": r"\b(?:please|could you|can you|would you|let us know|send (?:us|me)|provide|confirm|dm us|bitte|"
-        r"pouvez-vous|puede|kunt u)\b",
-        "chatter": r"\b(?:sorry|apolog\w+|frustrat\w+|inconvenience|happy to help|here to help|have a (?:great|"
-        r"nice|good)|"
-        r"hope (?:this|that) helps|feel free|reach out|hear that|understand your|assist you further|anything else|"
-        r"patience|bear with|welcome|thanks?|thank you|regards|cheers|appreciate)\b",
-    }
-    return {name: re.compile(text, re.IGNORECASE) for name, text in texts.items()}
+    return {name: re.compile(rf"\b(?:{words})\b") for name, words in _CUES.items()}
 
 
 def weigh(sentences: Iterable[Sentence]) -> Mapping[str, float]:
@@ -191,17 +216,16 @@ def weigh(sentences: Iterable[Sentence]) -> Mapping[str, float]:
 
 def worth(sentence: Sentence, weights: Mapping[str, float]) -> float:
     """How much a sentence tells: matter, cues, length and place; courtesy and chatter tell little."""
-    if courtesy(sentence.text.lower().strip(" .!")):
+    if courtesy(sentence.lower.strip(" .!")):
         return 0.0
     matter = sum(weights.get(word, 0.0) for word in sentence.words) / math.sqrt(len(sentence.words) + 3)
-    cues = _cues()
-    bonus = 0.5 * bool(cues["trouble"].search(sentence.text)) + 0.4 * bool(cues["done"].search(sentence.text))
-    bonus += 0.3 * bool(cues["asking"].search(sentence.text)) - 0.8 * bool(cues["chatter"].search(sentence.text))
+    bonus = sum(share for cue, share in _SHARES.items() if _cues()[cue].search(sentence.lower))
     early = 0.4 if sentence.place == 0 else 0.0
     return max(0.01, matter + bonus + early) * _length_fits(sentence.length)
 
 
 def _length_fits(words: int) -> float:
-    if words < 8:
-        return 0.3 + 0.0875 * words
-    return 1.0 if words <= 35 else max(0.4, 35 / words)
+    """Sentences of 12 to 30 words tell most for their room."""
+    if words < 12:
+        return 0.3 + 0.7 * words / 12
+    return 1.0 if words <= 30 else max(0.4, 30 / words)

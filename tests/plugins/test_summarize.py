@@ -1,0 +1,112 @@
+"""Summarize: one internal recap on a thread worth one, silence else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from psa_copilot import ActorClass, AddNote, Change, Event, EventKind, Message, Source, Thread, Tools
+from psa_copilot.text import Text
+from psa_copilot_plugins.summarize import Summarize
+from tests.core.talk import START, message, thread
+
+TALK = (
+    "C: Tray 2 prints blank pages since Thursday, and we have letters to send.",
+    "T: I reinstalled the driver, no change. Does tray 1 work?",
+    "C: Yes, tray 1 works.",
+    "T: Then I will order a new sensor.",
+)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What was written on this thread before."""
+
+    note: str | None = None
+
+    def last_note(self) -> str | None:
+        return self.note
+
+    def verdicts(self) -> list[tuple[str, str]]:
+        return []
+
+
+class NoTickets:
+    """A mirror with nothing in it."""
+
+    def get(self, ref: object) -> None:
+        return None
+
+
+def added(*messages: Message) -> Change:
+    events = tuple(
+        Event(
+            kind=EventKind.MESSAGE_ADDED,
+            ticket=each.ticket,
+            message=each.key,
+            happened_at=each.sent_at,
+            seen_at=each.sent_at,
+            source=Source.POLL,
+        )
+        for each in messages
+    )
+    return Change(thread_id="main/1", revision=1, events=events, key="rev:1")
+
+
+async def wishes(talk: Thread, news: Sequence[Message] | None = None, note: str | None = None) -> list[AddNote]:
+    change = added(*(talk.messages[-1:] if news is None else news))
+    tools = Tools(now=START + timedelta(days=1), past=Remembered(note), tickets=NoTickets(), text=Text())
+    actions = await Summarize(Summarize.Settings()).run(change, talk, tools)
+    return [action for action in actions if isinstance(action, AddNote)]
+
+
+async def test_a_long_thread_gets_one_living_recap() -> None:
+    [note] = await wishes(thread(*TALK))
+    assert note.body.startswith("Recap: (extract) ")
+    assert note.living
+    assert note.because == "4 messages, 173 characters; technician wrote last"
+    assert "m1" in note.evidence
+    assert not note.customer_visible
+
+
+async def test_a_short_thread_is_left_alone() -> None:
+    assert await wishes(thread(*TALK[:3])) == []
+
+
+async def test_a_short_thread_with_much_in_it_gets_one() -> None:
+    assert await wishes(thread("C: " + "The scanner stops after page three. " * 30))
+
+
+async def test_what_systems_and_we_say_makes_no_thread_long() -> None:
+    assert await wishes(thread(*TALK[:3], "S: Status changed", "O: Recap: nothing", "S: " + "log " * 500)) == []
+
+
+@pytest.mark.parametrize("last", ["C: Thanks, Milo!", "T: You're welcome.", "C: ok", "C: Automatic reply: I am away."])
+async def test_courtesy_and_machines_cause_no_recap(last: str) -> None:
+    assert await wishes(thread(*TALK, last)) == []
+
+
+async def test_thanks_that_came_together_with_a_question_do_not_hide_it() -> None:
+    talk = thread(*TALK, "C: When will it arrive?", "C: Thanks!")
+    assert await wishes(talk, news=talk.messages[-2:])
+    assert await wishes(talk, news=talk.messages[-1:]) == []
+
+
+async def test_system_messages_alone_are_no_news() -> None:
+    assert await wishes(thread(*TALK, "S: Status changed to Waiting")) == []
+
+
+async def test_nothing_new_to_say_is_not_said_again() -> None:
+    [note] = await wishes(thread(*TALK))
+    assert await wishes(thread(*TALK), note=note.body) == []
+
+
+async def test_asked_without_any_news_it_looks_at_the_last_word() -> None:
+    assert await wishes(thread(*TALK), news=[])
+    assert await wishes(thread(*TALK, "C: Thank you."), news=[]) == []
+
+
+async def test_a_message_that_is_gone_again_is_no_news() -> None:
+    gone = message("C: Sorry, wrong ticket", 99, by=ActorClass.CUSTOMER)
+    assert await wishes(thread(*TALK), news=[gone]) == []
