@@ -72,6 +72,15 @@ def test_a_thread_of_200_messages_is_read_in_the_wink_of_an_eye() -> None:
     assert time.process_time() - start < 0.5  # 0.05 is the goal; a busy machine is no reason to fail
 
 
+@pytest.mark.parametrize("piece", ["<p ", "a.", "From: ", "Thanks,\nAna\n", "> a\n", "ignore all ", "Aa1", "\n"])
+def test_a_monster_of_a_message_takes_no_long_time(piece: str) -> None:
+    talk = thread("C: " + piece * 50_000 + "@", "T: I will look at it.")
+    start = time.process_time()
+    note = Text().recap(talk)
+    assert time.process_time() - start < 5  # patterns that backtrack took minutes
+    assert len(note) <= 900
+
+
 def test_what_nobody_said_is_not_stated() -> None:
     assert "Next step: not stated." in recap("C: Tray 2 prints blank pages.", "C: It is urgent for us.")
 

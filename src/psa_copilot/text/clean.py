@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 
 _TAG = re.compile(
-    r"</?(?:p|br|div|span|b|i|u|a|ul|ol|li|table|tr|td|th|tbody|img|font|strong|em|html|body)\b[^>]*>", re.IGNORECASE
+    r"</?(?:p|br|div|span|b|i|u|a|ul|ol|li|table|tr|td|th|tbody|img|font|strong|em|html|body)\b[^>]{0,500}>",
+    re.IGNORECASE,
 )
-_BREAKING_TAG = re.compile(r"<(?:br|/p|/div|/li|/tr)\b[^>]*>", re.IGNORECASE)
+_BREAKING_TAG = re.compile(r"<(?:br|/p|/div|/li|/tr)\b[^>]{0,500}>", re.IGNORECASE)
 _SPACES = re.compile(r"[^\S\n]+")
 
 
@@ -53,6 +54,7 @@ _OUTSIDE = re.compile(
     r"external)\b[^\n]*\n?",
     re.IGNORECASE,
 )
+LONGEST = 20_000  # characters of one message that are read; what stands below is a log
 MOST_SIGNATURE_WORDS = 60  # more than that under "Best regards" is somebody going on
 
 
@@ -81,7 +83,7 @@ def own_words(text: str) -> str:
 
     A message that is nothing but a forwarded mail stays whole: then the forwarded part is what it says.
     """
-    text = _OUTSIDE.sub("", plain(text))
+    text = _OUTSIDE.sub("", plain(text[:LONGEST]))
     unquoted = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith(">"))
     tail, mark, greeting_off, disclaimer = _patterns()
     for pattern in (tail, mark, disclaimer):
@@ -166,7 +168,7 @@ def _line_ends(text: str, match: re.Match[str]) -> bool:
 
 
 URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
+EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}\b")
 PHONE = re.compile(r"(?<![\w.#-])\+?\(?\d(?:[\s()/.-]{0,2}\d){8,14}(?![\w-])")
 _LEADING_HANDLES = re.compile(r"^(?:\s*\.?@\w+[,:]?)+\s*")
 _HANDLE = re.compile(r"(?<!\w)@(\w+)")

@@ -35,8 +35,8 @@ _YOU = (
     "my friend|friend|both|support|there"
 )
 _MUCH = (
-    "so much|so very much|very much|ever so much|ever so|a lot|alot|a bunch|a million|a ton|tons|loads|heaps|again|"
-    "once again|anyways?|in advance|kindly|indeed|much|too|greatly|very kindly"
+    "(?:so )+much|so very much|a mil|very much|ever so much|ever so|a lot|alot|a bunch|a million|a ton|tons|loads|"
+    "heaps|again|once again|anyways?|in advance|kindly|indeed|much|too|greatly|very kindly"
 )
 _OF_HELP = "(?:help|service|assistance)"
 _HELPED = f"(?:help|assist|be of {_OF_HELP}|have (?:helped|assisted|been (?:of )?{_OF_HELP}))"
@@ -45,18 +45,19 @@ _MAIL = "(?:message|mail|email|e-mail|note|reply|dms?|info|information|details|r
 ENGLISH = Language(
     thanks=(
         r"(?:(?:many|big|huge|much|million|a million|special|so many) )*"
-        r"(?:than?ks+|thank(?= for)|than?k ?(?:you|u|yo|ya|yu)|thx|thnx|thanx|tnx|tks|tx|tysm|tyvm|ty|tq|tqsm|"
+        r"(?:tha?n?ks+|thank(?= for)|than?k[ -]?(?:you|u|yo|ya|yu)|thx|thnx|thanx|tnx|tks|tx|tysm|tyvm|ty|tq|tqsm|"
         r"tqvm|cheers|ta)"
-        rf"(?: (?:{_MUCH}))*(?: (?:{_YOU}))*(?: (?:{_MUCH}))*",
+        rf"(?: (?:{_MUCH}))*(?: (?:{_YOU}))*(?: (?:{_MUCH}))*"
+        r"(?: to (?:you(?: all)?|all(?: of you)?|everyone|everybody|the (?:\w+ )?team))?",
         r"(?:(?:i|we) )?(?:(?:really|truly|sincerely|greatly|very much|so|much|do|highly|always|also|certainly) )*"
         r"appreciated?(?: (?:it|that|this|so much|very much|a lot|you|all|everything))*",
         r"(?:it|that|this|(?:your|all|all your|the) help)(?: is|'s)? (?:(?:really|very much|much|greatly|"
         r"highly) )?appreciated",
-        r"(?:(?:i'm|i am|we're|we are) )?(?:(?:so|very|really|most) )*(?:grateful|thankful)",
+        r"(?:(?:i'm|i am|we're|we are) )?(?:(?:so|very|really|most|much) )*(?:grateful|thankful|obliged)",
         r"(?:you're|you are|you guys are|you guys|ur|you) (?:(?:the|a|an|all|such|so|very|too|absolute|real|total) )*"
         r"(?:best|(?:super)?stars?|legends?|lifesaver|gem|angel|kind|helpful|rock|great|awesome|amazing|wonderful)",
     ),
-    what_for=r"(?:for|to|from|(?<=appreciate )(?:the|your?|ur|all))",
+    what_for=r"(?:for|from|(?<=appreciate )(?:the|your?|ur|all))",
     breaks=(
         r"i|i'\w+|we|we'\w+|they|they'\w+|he|she|it's|that's|there's|but|however|although|though|still|yet|not|"
         r"no|nothing|"
@@ -64,7 +65,8 @@ ENGLISH = Language(
         r"has|have|had|"
         r"do|does|did|please|pls|plz|what|when|where|why|how|who|which|whether|if|because|since|until|till|"
         r"unless|before|"
-        r"then|also|now|works?|(?<!for )working|worked|fixed|wasting|ruining|ignoring|losing|making|keeping|only|"
+        r"then|also|now|works?|(?<!for )working|worked|fixed|useless|delays?|wrong|terrible|"
+        r"wasting|ruining|ignoring|losing|making|keeping|only|"
         r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow|tonight|asap"
     ),
     welcome=(
@@ -73,7 +75,7 @@ ENGLISH = Language(
         r"(?:(?:most|very|always) )?welcome|yw",
         r"(?:it's |it is |that's )?(?:no|not a|never a) (?:problems?|probs?|worry|worries|trouble|"
         r"bother)(?: at all)?|np|nw",
-        r"any ?time|don't mention it|think nothing of it",
+        r"any ?time|you bet|don't mention it|think nothing of it",
         r"(?:(?:it's|it is|it was|it has been) )?(?:(?:always|all|entirely|such|truly) )*(?:(?:a|my|our|"
         r"the) )?pleasure"
         r"(?: (?:is|was) (?:all )?(?:mine|ours))?(?: (?:to help|to assist|helping|assisting)(?: you)?)?",
