@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
+import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic import Field as Setting
 
 from psa_copilot.actions import Action, Receipt
 from psa_copilot.clock import duration
 from psa_copilot.events import Event
 from psa_copilot.http import Http
 from psa_copilot.models import Directory, Field, Meaning, Moment, Pulled, Ref, Ticket, Value
+
+Setting = pydantic.Field
+"""Describes one setting: `after: int = Setting(4, description=...)`."""
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 """A setting like `60s`, `5m`, `4h` or `90d`."""
@@ -53,7 +56,8 @@ class ConnectionSettings(BaseModel):
     poll_every: Duration = Setting(timedelta(seconds=60), description="How often to ask for changes.")
     request_timeout: Duration = Setting(timedelta(seconds=30), description="Longest wait for one answer (real time).")
     write_grace: Duration = Setting(
-        timedelta(seconds=30), description="How long after a lost answer the write may still appear (real time)."
+        timedelta(seconds=30),
+        description="How long after a lost answer the write may still appear (real time).",
     )
     backfill: Duration = Setting(timedelta(days=90), description="How far back the first sync reads.")
     rate: int = Setting(600, ge=1, description="Most requests in any minute, over all processes, bursts included.")
@@ -168,4 +172,3 @@ class Connector(ABC):
     @abstractmethod
     async def register_webhooks(self, url: str) -> None:
         """Make sure that the PSA calls `url` on ticket changes, exactly once."""
-

@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
-from pydantic import Field as Setting
 
 from psa_copilot.actions import Action
-from psa_copilot.connector import Duration
+from psa_copilot.connector import Duration, Setting
 from psa_copilot.events import Change, EventKind
 from psa_copilot.models import Moment, Ref, Thread, Ticket
 from psa_copilot.text import Text
@@ -98,4 +97,3 @@ class Plugin(ABC):
     def find(self, now: datetime, tickets: Iterable[Ticket]) -> Iterable[Found]:
         """For sweeps: which of these tickets need a run now."""
         return ()
-
