@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,42 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def open_plain_engine(path: Path) -> Engine:
+    """A SQLite engine for a file whose loss costs nothing: WAL, and no wait for the disk at each commit."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _set_plain_pragmas)
+    return engine
+
+
+def _set_plain_pragmas(connection: Any, _record: Any) -> None:
+    # Its user leaves transactions to the driver, which would start a writer's as DEFERRED.
+    connection.isolation_level = "IMMEDIATE"
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-2000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def sound(path: Path) -> bool:
+    """Whether this is a SQLite file in good order, or none at all yet."""
+    if not path.exists():
+        return True
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
+
+
+def set_aside(path: Path) -> Path:
+    """Give a broken file another name, with what SQLite keeps beside it; the new name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if file.exists():
+            file.rename(file.with_name(f"{file.name}.broken-{stamp}"))
+    return path.with_name(f"{path.name}.broken-{stamp}")
 
 
 def upgrade(engine: Engine) -> None:

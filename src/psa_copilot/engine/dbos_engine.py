@@ -1,0 +1,191 @@
+"""The durable engine on dbos, in a SQLite file of its own that may be lost at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from dbos import DBOS, DBOSConfig
+
+from psa_copilot import logs
+from psa_copilot.engine.port import Handler
+from psa_copilot.store.database import open_plain_engine, set_aside, sound
+
+log = logs.get(__name__)
+T = TypeVar("T")
+
+QUEUES = ("change", "write")
+POLL_SECONDS = 0.2  # dbos does not wake up on enqueue: half of this is the usual wait of a piece of work
+AT_ONCE = 8  # pieces of work of one queue
+LAST_MOMENT = 3.0  # seconds that work under way may still take at a stop
+KEEP_ENDED = timedelta(hours=1)
+TIDY_PAGE = 500
+OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+# The same in every release of ours: dbos resumes only work of its own version, and row numbers mean the same in all.
+VERSION = "1"
+EXECUTOR = "local"
+
+# dbos is one per process, and its workflows are functions of a module: this is how they find their engine.
+_started: list[DbosEngine] = []
+
+
+@DBOS.workflow(name="work", max_recovery_attempts=None)
+async def _work(queue: str, row: int) -> None:
+    # No dbos step inside: the whole is one handler that may be repeated, and a step would only cost writes.
+    for engine in _started:
+        await engine.carry_out(queue, row)
+
+
+class DbosEngine:
+    """Work on a SQLite file, for the one process that holds the database.
+
+    dbos is only ever called from a thread of ours: its async calls would put its own thread pool in the place of
+    the event loop's, and leave a dead one there when it stops.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handlers: Mapping[str, Handler] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def start(self, handlers: Mapping[str, Handler]) -> None:
+        """Begin, with what an earlier process left behind; a broken file is set aside and a fresh one made."""
+        self._handlers, self._stopping = handlers, False
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        _started[:] = [self]
+        await self._call(self._open)
+
+    async def enqueue(self, queue: str, work_id: str, row: int, partition: str) -> None:
+        """Take in a piece of work; an id that is known already changes nothing."""
+
+        def add() -> None:
+            DBOS.enqueue_workflow_with_options(
+                {
+                    "workflow_name": "work",
+                    "queue_name": queue,
+                    "workflow_id": work_id,
+                    "queue_partition_key": partition,
+                    "app_version": VERSION,
+                },
+                queue,
+                row,
+            )
+
+        await self._call(add)
+
+    async def ended(self, work_id: str) -> bool:
+        """Whether nothing more will come of this id: it is over, or was never known here."""
+        status = await self._call(lambda: DBOS.get_workflow_status(work_id))
+        return status is None or status.status in OVER
+
+    async def tidy(self) -> None:
+        """Forget work that ended more than an hour ago, so that the file stays small."""
+        before = (datetime.now(UTC) - KEEP_ENDED).isoformat()
+        while await self._call(lambda: _forget(before)) == TIDY_PAGE:
+            pass
+
+    async def stop(self) -> None:
+        """Stop within seconds; what is cut short stays pending and is done again at the next start."""
+        self._stopping = True
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=LAST_MOMENT)
+        await self._call(self._close)
+        self._thread.shutdown(wait=False)
+        _started.clear()
+
+    async def carry_out(self, queue: str, row: int) -> None:
+        """Run a handler for a workflow: called in dbos's event loop, carried out in ours."""
+        # In a context of its own: what a handler enqueues is no child of the workflow that runs it.
+        run = contextvars.Context().run
+        await asyncio.wrap_future(run(asyncio.run_coroutine_threadsafe, self._handle(queue, row), self._loop))
+
+    async def _handle(self, queue: str, row: int) -> None:
+        if self._stopping:
+            await asyncio.Event().wait()  # never done, so it stays pending; dbos's end cancels it
+        task = asyncio.ensure_future(self._safely(queue, row))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await task
+
+    async def _safely(self, queue: str, row: int) -> None:
+        try:
+            await self._handlers[queue](row)
+        except Exception:
+            # It ends all the same: an id that ended in ERROR would look like one that may still be running.
+            log.exception("work_failed", queue=queue, row=row)
+
+    async def _call(self, what: Callable[[], T]) -> T:
+        return await self._loop.run_in_executor(self._thread, what)
+
+    # -- in the engine's own thread --------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        _keep_off_the_console()
+        if not sound(self._path):
+            self._set_aside()
+        try:
+            self._launch()
+        except Exception:
+            # In good order for SQLite, but not as dbos knows it. What is lost is owed in our own store still.
+            log.exception("engine_file_not_understood", file=self._path.name)
+            self._close()
+            self._set_aside()
+            self._launch()
+
+    def _launch(self) -> None:
+        self._database = open_plain_engine(self._path)
+        DBOS(config=self._config())
+        DBOS.launch()
+        for queue in QUEUES:
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=AT_ONCE,
+                partition_concurrency=1,
+                polling_interval_sec=POLL_SECONDS,
+                on_conflict="always_update",
+            )
+
+    def _set_aside(self) -> None:
+        log.warning("engine_file_set_aside", file=self._path.name, kept_as=set_aside(self._path).name)
+
+    def _config(self) -> DBOSConfig:
+        return {
+            "name": "psa-copilot",
+            "system_database_url": f"sqlite:///{self._path}",
+            "system_database_engine": self._database,
+            "application_version": VERSION,
+            "executor_id": EXECUTOR,
+            "enable_otlp": False,
+            "log_level": "WARNING",
+            "max_executor_threads": 2 * AT_ONCE,
+            "notification_listener_polling_interval_sec": 0.5,  # a stop waits for one such pause
+        }
+
+    def _close(self) -> None:
+        DBOS.destroy()
+        self._database.dispose()
+
+
+def _forget(before: str) -> int:
+    """Forget a page of what had ended by then; how much it was."""
+    old = DBOS.list_workflows(
+        status=list(OVER), completed_before=before, limit=TIDY_PAGE, load_input=False, load_output=False
+    )
+    if old:
+        DBOS.delete_workflows([workflow.workflow_id for workflow in old])
+    return len(old)
+
+
+def _keep_off_the_console() -> None:
+    # dbos gives itself a console unless its logger has some door already.
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
