@@ -67,11 +67,12 @@ class Store:
         return Owed(found.get("pending", none)[0], *found.get("sending", none))
 
     def open_rows(self) -> int:
-        """All work that is owed: deliveries to read, threads to think about, writes to carry out."""
+        """All work that is owed: deliveries and tickets to read, threads to think about, writes to carry out."""
         asked = (
             "SELECT (SELECT count(*) FROM \"write\" WHERE state IN ('pending', 'sending'))"
             " + (SELECT count(*) FROM change WHERE state = 'open')"
             " + (SELECT count(*) FROM inbox WHERE done_at IS NULL)"
+            " + (SELECT count(*) FROM ticket WHERE wants <> '')"
         )
         rows = self._rows(asked)
         return int(rows[0][0]) if rows else 1
