@@ -95,11 +95,17 @@ class DbosEngine:
     async def stop(self) -> None:
         """Stop within seconds; what is cut short stays pending and is done again at the next start."""
         self._stopping = True
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=LAST_MOMENT)
+        await self._quiet(LAST_MOMENT)
         await self._call(self._close)
+        for task in self._under_way:
+            task.cancel()
+        await self._quiet(LAST_MOMENT / 3)
         self._thread.shutdown(wait=False)
         _started.clear()
+
+    async def _quiet(self, seconds: float) -> None:
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=seconds)
 
     async def carry_out(self, queue: str, row: int) -> None:
         """Run a handler for a workflow: called in dbos's event loop, carried out in ours."""
@@ -119,7 +125,12 @@ class DbosEngine:
         try:
             await self._handlers[queue](row)
         except Exception:
-            # It ends all the same: an id that ended in ERROR would look like one that may still be running.
+            # It ends all the same: whether there is another attempt is decided by our rows, not by dbos.
+            log.exception("work_failed", queue=queue, row=row)
+        except asyncio.CancelledError:
+            if self._stopping:
+                raise
+            # Something inside the handler was cancelled. Passed on, it would leave a workflow pending until a restart.
             log.exception("work_failed", queue=queue, row=row)
 
     async def _call(self, what: Callable[[], T]) -> T:

@@ -24,7 +24,6 @@ from psa_copilot.store.tables import (
     InboxRow,
     LivingNoteRow,
     PluginStateRow,
-    RequestRow,
     RunRow,
     WriteRow,
 )
@@ -41,7 +40,6 @@ __all__ = [
     "LivingNoteRow",
     "Look",
     "PluginStateRow",
-    "RequestRow",
     "RunRow",
     "Store",
     "Transaction",

@@ -148,6 +148,27 @@ class Mirror:
         order = (col(TicketRow.is_open).desc(), col(TicketRow.updated_at).desc())
         return [values.to_ticket(row) for row in self._session.exec(query.order_by(*order).limit(limit))]
 
+    def want(self, ref: Ref, wants: str) -> None:
+        """Its messages are to be read, and it is to be thought about afterwards when `wants` is `change`."""
+        row = self.row(ref)
+        if row is not None and row.wants != "change":
+            row.wants = wants
+            self._session.add(row)
+
+    def unwant(self, ref: Ref) -> None:
+        """Its messages cannot be read."""
+        row = self.row(ref)
+        if row is not None:
+            row.wants = ""
+            self._session.add(row)
+
+    def wanted(self, connection: str, limit: int = 200) -> list[Ticket]:
+        """Tickets whose messages are to be read now."""
+        query = select(TicketRow).where(TicketRow.connection == connection, TicketRow.wants != "")
+        return [
+            values.to_ticket(row) for row in self._session.exec(query.order_by(col(TicketRow.updated_at)).limit(limit))
+        ]
+
     def recent_open(self, connection: str, since: datetime, read_before: datetime, limit: int) -> list[Ticket]:
         """Open tickets that changed lately and whose messages were not read for a while: the slow sweep's work."""
         query = select(TicketRow).where(
@@ -225,7 +246,7 @@ class Mirror:
         row = self.row(ref)
         if row is None or row.deleted_at is not None:
             return []
-        row.deleted_at = look.now
+        row.deleted_at, row.wants = look.now, ""
         self._session.add(row)
         return self.record([_event(EventKind.TICKET_DELETED, ref, look, look.psa_now)])
 
@@ -258,7 +279,10 @@ class Mirror:
 
     def _columns(self, row: TicketRow | None, ticket: Ticket, look: Look) -> dict[str, Any]:
         columns = values.ticket_columns(ticket, row.thread_id if row else str(ticket.ref), look.now)
-        return columns | {"message_state": row.message_state if row else "none", "deleted_at": None}
+        kept = (
+            {"message_state": row.message_state, "wants": row.wants} if row else {"message_state": "none", "wants": ""}
+        )
+        return columns | kept | {"deleted_at": None}
 
     def _upsert(self, rows: list[dict[str, Any]]) -> None:
         if not rows:
@@ -368,7 +392,7 @@ class Mirror:
         row = self.row(ref)
         if row is None:
             return
-        row.message_state, row.messages_at, row.messages_read_at = "full", stamp, psa_now
+        row.message_state, row.messages_at, row.messages_read_at, row.wants = "full", stamp, psa_now, ""
         self._session.add(row)
 
     def _claim(self, message: Message, look: Look) -> tuple[Message, str]:
@@ -499,10 +523,10 @@ class Mirror:
                 )
             )
 
-    def doubled(self, connection: str, ticket: str) -> list[str]:
+    def doubled(self, ref: Ref) -> list[str]:
         """Markers that stand in more than one message of a ticket: a write that was carried out twice."""
         counts: dict[str, int] = {}
-        for row in self._message_rows(connection, ticket):
+        for row in self._message_rows(ref.connection, ref.remote_id):
             if row.marker and row.deleted_at is None:
                 counts[row.marker] = counts.get(row.marker, 0) + 1
         return [marker for marker, count in counts.items() if count > 1]

@@ -66,6 +66,8 @@ class TicketRow(SQLModel, table=True):
     """The ticket's changed-stamp when its messages were read last."""
     messages_read_at: datetime | None = maybe_moment()
     """When that was, by the PSA's clock: a read within the stamp's own second may have missed something."""
+    wants: str = Field(default="", index=True)
+    """Work that its reading owes: messages (read them), change (and think about it afterwards)."""
     deleted_at: datetime | None = maybe_moment()
 
 
@@ -322,20 +324,6 @@ class FlagRow(SQLModel, table=True):
     connection: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     value: str
-    at: datetime = moment()
-
-
-class RequestRow(SQLModel, table=True):
-    """What a command asks of a running daemon, and its answer."""
-
-    __tablename__ = "request"
-
-    id: int | None = Field(default=None, primary_key=True)
-    verb: str
-    arguments: dict[str, Any] = json_column()
-    state: str = "open"
-    """open, done, failed."""
-    answer: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     at: datetime = moment()
 
 

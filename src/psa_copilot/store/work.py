@@ -17,7 +17,6 @@ from psa_copilot.store.tables import (
     CursorRow,
     FlagRow,
     InboxRow,
-    RequestRow,
     WriteRow,
 )
 
@@ -176,6 +175,12 @@ class Work:
 
     # -- writes ----------------------------------------------------------------------------------------------
 
+    def promise(self, row: WriteRow) -> int:
+        """Owe a write."""
+        self._session.add(row)
+        self._session.flush()
+        return row.id or 0
+
     def write(self, row_id: int) -> WriteRow | None:
         """One write row."""
         return self._session.get(WriteRow, row_id)
@@ -205,24 +210,6 @@ class Work:
         """The write that a decision promised (the newest one that is no undo)."""
         query = select(WriteRow).where(WriteRow.decision_id == decision_id, col(WriteRow.undoes).is_(None))
         return self._session.exec(query.order_by(col(WriteRow.id).desc())).first()
-
-    # -- requests of commands --------------------------------------------------------------------------------
-
-    def ask(self, verb: str, arguments: dict[str, Any], now: datetime) -> int:
-        """Leave a request for the running daemon."""
-        row = RequestRow(verb=verb, arguments=arguments, at=now)
-        self._session.add(row)
-        self._session.flush()
-        return row.id or 0
-
-    def open_requests(self) -> Sequence[RequestRow]:
-        """Requests that nobody has answered, oldest first."""
-        query = select(RequestRow).where(RequestRow.state == "open").order_by(col(RequestRow.id))
-        return self._session.exec(query).all()
-
-    def request(self, row_id: int) -> RequestRow | None:
-        """One request."""
-        return self._session.get(RequestRow, row_id)
 
     # -- the rate budget -------------------------------------------------------------------------------------
 

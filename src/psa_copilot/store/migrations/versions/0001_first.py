@@ -174,16 +174,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "plugin"),
     )
     op.create_table(
-        "request",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("verb", sa.String(), nullable=False),
-        sa.Column("arguments", sa.JSON(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("answer", sa.JSON(), nullable=True),
-        sa.Column("at", sa.String(32), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_table(
         "run",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection", sa.String(), nullable=False),
@@ -231,6 +221,7 @@ def upgrade() -> None:
         sa.Column("message_state", sa.String(), nullable=False),
         sa.Column("messages_at", sa.String(32), nullable=True),
         sa.Column("messages_read_at", sa.String(32), nullable=True),
+        sa.Column("wants", sa.String(), nullable=False),
         sa.Column("deleted_at", sa.String(32), nullable=True),
         sa.PrimaryKeyConstraint("connection", "remote_id"),
     )
@@ -238,6 +229,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_ticket_parent"), "ticket", ["parent"], unique=False)
     op.create_index(op.f("ix_ticket_thread_id"), "ticket", ["thread_id"], unique=False)
     op.create_index(op.f("ix_ticket_updated_at"), "ticket", ["updated_at"], unique=False)
+    op.create_index(op.f("ix_ticket_wants"), "ticket", ["wants"], unique=False)
     op.create_table(
         "write",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -278,6 +270,7 @@ def downgrade() -> None:
     op.drop_index("ix_write_due", table_name="write")
     op.drop_index(op.f("ix_write_decision_id"), table_name="write")
     op.drop_table("write")
+    op.drop_index(op.f("ix_ticket_wants"), table_name="ticket")
     op.drop_index(op.f("ix_ticket_updated_at"), table_name="ticket")
     op.drop_index(op.f("ix_ticket_thread_id"), table_name="ticket")
     op.drop_index(op.f("ix_ticket_parent"), table_name="ticket")
@@ -286,7 +279,6 @@ def downgrade() -> None:
     op.drop_table("thread_alias")
     op.drop_table("thread")
     op.drop_table("run")
-    op.drop_table("request")
     op.drop_table("plugin_state")
     op.drop_index("ix_message_ticket", table_name="message")
     op.drop_index(op.f("ix_message_marker"), table_name="message")

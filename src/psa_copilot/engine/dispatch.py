@@ -1,0 +1,320 @@
+"""Thinks about what changed: runs the plugins, puts their wishes before the policy, promises what may be written."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psa_copilot import logs, metrics
+from psa_copilot.actions import Action, AddNote, ChangeField
+from psa_copilot.config import Config, EnabledPlugin
+from psa_copilot.engine import commands
+from psa_copilot.engine.lines import Line
+from psa_copilot.engine.policy import Case, Verdict, judge, noise, stopped, time_to_live
+from psa_copilot.engine.spoken import Spoken
+from psa_copilot.engine.spoken import commands as spoken_commands
+from psa_copilot.engine.tools import tools_for
+from psa_copilot.errors import CopilotError
+from psa_copilot.events import Change, Event, EventKind, Source
+from psa_copilot.markers import ALPHABET, new_marker, signed
+from psa_copilot.models import Thread, Ticket
+from psa_copilot.plugin import Plugin, PluginSettings, When
+from psa_copilot.store import ChangeRow, DecisionRow, RunRow, Store, Transaction, WriteRow
+
+log = logs.get("dispatch")
+
+SUGGEST = "suggest"
+"""The name under which the one suggestion note of a ticket is kept."""
+SUGGESTION_LIFE = timedelta(hours=72)
+NEWS = (Source.POLL, Source.WEBHOOK)
+
+
+@dataclass(frozen=True)
+class Wished:
+    """What one plugin said of one change."""
+
+    actions: list[Action]
+    outcome: str
+    why: str
+    took_ms: int
+
+
+class Dispatch:
+    """Carries out `change` rows. Its end is always a row in our store; it never raises."""
+
+    def __init__(self, config: Config, store: Store, lines: Mapping[str, Line], owed: Callable[[], None]) -> None:
+        self._config, self._store, self._lines, self._owed = config, store, lines, owed
+        self._plugins: dict[str, Plugin] = {
+            name: one.plugin_class(one.settings) for name, one in config.plugins.items()
+        }
+
+    async def change(self, row_id: int) -> None:
+        """Think about one change row, and close it with everything that came before it on its thread."""
+        with self._store.reading() as tx:
+            row = tx.work.change(row_id)
+            thread = tx.mirror.thread(row.thread_id) if row and row.state == "open" else None
+        if row is None or row.state != "open":
+            return
+        line = self._lines.get(row.connection)
+        if thread is not None and line is not None:
+            await self._think(row, thread, line)
+        with self._store.transaction() as tx:
+            self._close(tx, row, thread)
+        self._owed()
+
+    @staticmethod
+    def _close(tx: Transaction, row: ChangeRow, thread: Thread | None) -> None:
+        fresh = tx.work.change(row.id or 0)
+        if fresh is not None:
+            fresh.state = "done"
+        if thread is not None:
+            tx.work.close_changes([thread.id, *tx.ledger.aliases(thread.id)], thread.revision)
+
+    async def _think(self, row: ChangeRow, thread: Thread, line: Line) -> None:
+        for name, enabled in self._config.plugins.items():
+            change = self._change_for(name, row, thread)
+            self._obey(change, thread, line)
+            if self._fits(enabled, change, thread):
+                await self._run(enabled, change, thread, line)
+
+    def _change_for(self, plugin: str, row: ChangeRow, thread: Thread) -> Change:
+        """The events since this plugin's last finished run: states coalesce, events never."""
+        with self._store.reading() as tx:
+            seen = tx.ledger.last_event_seen(thread.id, plugin) or 0
+            events = tx.mirror.events_since(thread, seen)
+        key = row.key if row.plugin else f"rev:{thread.revision}"
+        news = tuple(event for event in events if event.source in NEWS)
+        return Change(thread_id=thread.id, revision=thread.revision, events=news, because=row.because, key=key)
+
+    @staticmethod
+    def _fits(enabled: EnabledPlugin, change: Change, thread: Thread) -> bool:
+        on = enabled.plugin_class.on
+        return any(event.kind in on for event in change.events) and matches(enabled.settings.when, thread.ticket)
+
+    async def _run(self, enabled: EnabledPlugin, change: Change, thread: Thread, line: Line) -> None:
+        with self._store.reading() as tx:
+            if tx.ledger.run(thread.id, enabled.name, change.key):
+                return
+        why = stopped(self._config, line, thread, thread.ticket)
+        if why:
+            self._record_stop(enabled, change, thread, why)
+            return
+        wished = await self.ask(enabled.name, change, thread, line.clock.now())
+        metrics.RUNS.labels(enabled.name, wished.outcome).inc()
+        self._record(enabled, change, thread, line, wished)
+
+    async def ask(self, plugin: str, change: Change, thread: Thread, now: datetime) -> Wished:
+        """What the plugin would do; its exception ends its own run only."""
+        began = time.monotonic()
+        try:
+            actions = await self._plugins[plugin].run(change, thread, tools_for(self._store, plugin, thread, now))
+        except Exception as exc:  # noqa: BLE001 - the one place: a plugin may fail in any way, the daemon goes on
+            log.error("run_failed", plugin=plugin, ticket=str(thread.ticket.ref), why=f"{type(exc).__name__}: {exc}")
+            return Wished([], "failed", f"{type(exc).__name__}: {exc}", _ms_since(began))
+        return Wished(list(actions), "wished" if actions else "silent", "", _ms_since(began))
+
+    # -- recording -------------------------------------------------------------------------------------------
+
+    def _record_stop(self, enabled: EnabledPlugin, change: Change, thread: Thread, why: str) -> None:
+        now = self._lines[thread.ticket.ref.connection].clock.now()
+        with self._store.transaction() as tx:
+            run_id = self._add_run(tx, enabled, change, thread, Wished([], "stopped", why, 0), now)
+            if not tx.ledger.said_already(thread.ticket.ref, enabled.name, "stopped", why):
+                tx.ledger.add(_decision(thread, thread.ticket, enabled.name, run_id, {}, Verdict("stopped", why), now))
+
+    def _record(self, enabled: EnabledPlugin, change: Change, thread: Thread, line: Line, wished: Wished) -> None:
+        """The run, its verdicts and what they promise become true together."""
+        now = line.clock.now()
+        with self._store.transaction() as tx:
+            run_id = self._add_run(tx, enabled, change, thread, wished, now)
+            verdicts = [self._decide(tx, enabled, change, thread, line, wish, run_id) for wish in wished.actions]
+            if "suggested" in verdicts:
+                self._suggest(tx, line, thread, now)
+
+    @staticmethod
+    def _add_run(
+        tx: Transaction, enabled: EnabledPlugin, change: Change, thread: Thread, wished: Wished, now: datetime
+    ) -> int:
+        last = max((event.id for event in change.events), default=0)
+        return tx.ledger.add_run(
+            RunRow(
+                connection=thread.ticket.ref.connection,
+                thread_id=thread.id,
+                plugin=enabled.name,
+                key=change.key,
+                revision=change.revision,
+                last_event=last,
+                outcome=wished.outcome,
+                why=wished.why,
+                at=now,
+                took_ms=wished.took_ms,
+            )
+        )
+
+    def _decide(
+        self,
+        tx: Transaction,
+        enabled: EnabledPlugin,
+        change: Change,
+        thread: Thread,
+        line: Line,
+        wish: Action,
+        run_id: int,
+    ) -> str:
+        case = self.case(tx, enabled, thread, line, wish, happened(change.events, enabled.plugin_class.on))
+        verdict = judge(case)
+        if verdict.trips_breaker:
+            self._trip(tx, enabled, line, verdict, case.now)
+        decision = _decision(thread, case.ticket, enabled.name, run_id, wish.model_dump(mode="json"), verdict, case.now)
+        decision.because, decision.evidence = wish.because, list(wish.evidence)
+        decision.confidence, decision.happened_at = wish.confidence, case.happened_at
+        decision.expires = case.now + (SUGGESTION_LIFE if verdict.verdict == "suggested" else time_to_live(case))
+        if verdict.verdict == "suggested":
+            decision.code = "".join(secrets.choice(ALPHABET) for _ in range(6))
+        decision_id = tx.ledger.add(decision)
+        if verdict.verdict == "promised":
+            promise(tx, decision_id, enabled.name, case.ticket, wish, case.now, time_to_live(case))
+        log.info("decided", plugin=enabled.name, ticket=str(case.ref), wish=wish.kind, verdict=verdict.verdict)
+        return verdict.verdict
+
+    def case(
+        self,
+        tx: Transaction,
+        enabled: EnabledPlugin,
+        thread: Thread,
+        line: Line,
+        wish: Action,
+        happened_at: datetime | None,
+    ) -> Case:
+        """One wish as the policy sees it."""
+        ticket = (thread.of(wish.ticket) if wish.ticket else None) or thread.ticket
+        return Case(self._config, line, enabled, thread, ticket, wish, tx, line.clock.now(), happened_at)
+
+    @staticmethod
+    def _trip(tx: Transaction, enabled: EnabledPlugin, line: Line, verdict: Verdict, now: datetime) -> None:
+        state = tx.ledger.state(line.name, enabled.name)
+        if state is not None and state.tripped_at is None:
+            state.tripped_at, state.tripped_why = now, verdict.reason.removeprefix("breaker: ")
+            log.error("breaker_tripped", connection=line.name, plugin=enabled.name, why=state.tripped_why)
+
+    # -- suggestions -----------------------------------------------------------------------------------------
+
+    def _suggest(self, tx: Transaction, line: Line, thread: Thread, now: datetime) -> None:
+        """One living note says what all plugins would do on this ticket."""
+        ref = thread.ticket.ref
+        living = tx.ledger.living(ref, SUGGEST)
+        open_ones = tx.ledger.open_suggestions(ref)
+        if not open_ones or (living is not None and living.touched):
+            return
+        wish = AddNote(body=suggestion_text(open_ones), living=True, because="suggestions wait for an answer")
+        enabled = EnabledPlugin(SUGGEST, Plugin, PluginSettings(mode="suggest"))
+        if noise(self.case(tx, enabled, thread, line, wish, None)):
+            return
+        promise(tx, open_ones[-1].id or 0, SUGGEST, thread.ticket, wish, now, SUGGESTION_LIFE)
+
+    def _obey(self, change: Change, thread: Thread, line: Line) -> None:
+        """Approvals and refusals that technicians typed since the last look."""
+        new = {event.message for event in change.events if event.kind is EventKind.MESSAGE_ADDED}
+        for spoken in spoken_commands(thread, line.directory):
+            if spoken.message.key in new and spoken.code:
+                self._answer(spoken, line.clock.now())
+
+    def _answer(self, spoken: Spoken, now: datetime) -> None:
+        with self._store.transaction() as tx:
+            for row in tx.ledger.open_suggestions(spoken.message.ticket):
+                if row.code != spoken.code:
+                    continue
+                try:
+                    if spoken.verb == "approve":
+                        commands.approve(tx, row.id or 0, spoken.code, now)
+                    elif spoken.verb == "decline":
+                        commands.decline(tx, row.id or 0, spoken.reason or "declined in the ticket", now)
+                except CopilotError as exc:
+                    log.info("answer_refused", ticket=str(spoken.message.ticket), why=str(exc))
+
+
+def matches(when: When, ticket: Ticket) -> bool:
+    """Whether a plugin looks at this ticket at all."""
+    wanted = (
+        (when.connection, ticket.ref.connection),
+        (when.board, ticket.board),
+        (when.company, ticket.company),
+        (when.priority, ticket.priority),
+    )
+    return all(not names or value in names for names, value in wanted)
+
+
+def happened(events: Sequence[Event], on: frozenset[EventKind]) -> datetime | None:
+    """When the newest event that the plugin listens to happened."""
+    return max((event.happened_at for event in events if event.kind in on), default=None)
+
+
+def promise(
+    tx: Transaction, decision_id: int, plugin: str, ticket: Ticket, wish: Action, now: datetime, life: timedelta
+) -> int:
+    """Owe a write. A newer text of the same living note takes the place of one that has not gone yet."""
+    marker = new_marker()
+    action = wish
+    if isinstance(wish, AddNote):
+        action = wish.model_copy(update={"body": signed(wish.body, plugin, marker)})
+        if wish.living:
+            _supersede(tx, ticket, plugin, now)
+    return tx.work.promise(
+        WriteRow(
+            decision_id=decision_id,
+            connection=ticket.ref.connection,
+            ticket=ticket.ref.remote_id,
+            plugin=plugin,
+            action=action.model_dump(mode="json"),
+            marker=marker,
+            not_before=now,
+            expires=now + life,
+            created_at=now,
+        )
+    )
+
+
+def _supersede(tx: Transaction, ticket: Ticket, plugin: str, now: datetime) -> None:
+    for row in tx.work.writes(ticket=(ticket.ref.connection, ticket.ref.remote_id), state="pending"):
+        if row.plugin == plugin and row.action.get("living"):
+            row.state, row.why = "dropped", "a newer text took its place"
+            decision = tx.ledger.decision(row.decision_id)
+            if decision is not None and decision.verdict == "promised":
+                tx.ledger.turn(decision, "dropped", row.why, now)
+
+
+def suggestion_text(rows: Sequence[DecisionRow]) -> str:
+    """What the one suggestion note says: a note stands in it whole, a field as `field: was → new, code XXXX`."""
+    parts = [f"Suggestions: {len(rows)}, answer with `copilot approve CODE` or `copilot decline CODE why`."]
+    for row in rows:
+        wish = row.wish
+        if wish.get("kind") == ChangeField.model_fields["kind"].default:
+            parts.append(f"{wish['field']}: {wish['was'] or '(empty)'} → {wish['to'] or '(empty)'}, code {row.code}")
+        else:
+            parts.append(f"Note by {row.plugin}, code {row.code}:\n{wish.get('body', '')}")
+    return "\n".join(parts)
+
+
+def _decision(
+    thread: Thread, ticket: Ticket, plugin: str, run_id: int, wish: dict[str, Any], verdict: Verdict, now: datetime
+) -> DecisionRow:
+    return DecisionRow(
+        at=now,
+        connection=ticket.ref.connection,
+        thread_id=thread.id,
+        ticket=ticket.ref.remote_id,
+        plugin=plugin,
+        run_id=run_id,
+        revision=thread.revision,
+        wish=wish,
+        verdict=verdict.verdict,
+        reason=verdict.reason,
+    )
+
+
+def _ms_since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)

@@ -1,0 +1,96 @@
+"""A line: one configured connection while the daemon runs, with its health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psa_copilot import logs, metrics
+from psa_copilot.clock import Clock
+from psa_copilot.connector import ConnectionSettings, Connector
+from psa_copilot.errors import AuthFailed, PsaError
+from psa_copilot.events import Event, Source
+from psa_copilot.models import ActorClass, Board, Directory, Meaning, Ref, Status, Ticket
+from psa_copilot.store import Look, Transaction
+
+log = logs.get("line")
+
+
+@dataclass
+class Line:
+    """One PSA tenant: its connector, who and what exists there, and whether it answers."""
+
+    name: str
+    settings: ConnectionSettings
+    connector: Connector
+    clock: Clock
+    directory: Directory | None = None
+    first_contact: datetime | None = None
+    why: str = "not reached yet"
+    """Empty while all is well."""
+    locked_out: bool = False
+    """Our credentials are not accepted: nothing is written until a probe succeeds."""
+    _warned: bool = field(default=False, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the PSA answers us."""
+        return not self.why
+
+    def went_away(self, error: PsaError) -> None:
+        """The PSA did not answer; said once per outage."""
+        self.why, self.locked_out = str(error), isinstance(error, AuthFailed)
+        if not self._warned:
+            self._warned = True
+            metrics.OUTAGES.labels(self.name).inc()
+            log.warning("psa_away", connection=self.name, why=str(error))
+
+    def came_back(self) -> None:
+        """The PSA answers; said once per outage."""
+        if self._warned:
+            log.info("psa_back", connection=self.name)
+        self.why, self.locked_out, self._warned = "", False, False
+
+    def look(self, source: Source) -> Look:
+        """The circumstances of a read that begins now."""
+        people = self.directory.technicians if self.directory else ()
+        classes = {p.identifier.lower(): ActorClass.INTEGRATION if p.is_api else ActorClass.TECHNICIAN for p in people}
+        return Look(
+            now=self.clock.now(),
+            psa_now=self.connector.http.psa_now(),
+            source=source,
+            first_contact=self.first_contact or self.clock.now(),
+            ourselves=self.ourselves,
+            people=classes,
+        )
+
+    @property
+    def ourselves(self) -> str:
+        """Identifier of the account that we act as."""
+        return self.directory.ourselves if self.directory else ""
+
+    def ref(self, remote_id: str) -> Ref:
+        """A ticket of this connection."""
+        return Ref(connection=self.name, remote_id=remote_id)
+
+    def board(self, name: str) -> Board | None:
+        """A board by its name."""
+        boards = self.directory.boards if self.directory else ()
+        return next((board for board in boards if board.name == name), None)
+
+    def status(self, board: str, name: str) -> Status | None:
+        """A status of a board."""
+        there = self.board(board)
+        return next((status for status in there.statuses if status.name == name), None) if there else None
+
+    def confirmed_meaning(self, ticket: Ticket) -> Meaning | None:
+        """What a human said in the config that this ticket's status means."""
+        return self.settings.statuses.get(ticket.board, {}).get(ticket.status)
+
+
+def owe(tx: Transaction, line: Line, ref: Ref, events: Sequence[Event], *, always: bool = False) -> None:
+    """Somebody did something: the thread is to be thought about. Our own writes and old news are not news."""
+    if always or any(event.source in (Source.POLL, Source.WEBHOOK) for event in events):
+        thread_id, revision = tx.mirror.touch_thread(ref)
+        tx.work.owe_change(line.name, thread_id, revision, line.clock.now())

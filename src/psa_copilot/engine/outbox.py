@@ -1,0 +1,320 @@
+"""The one place that writes to a PSA. Each write is promised, journaled, sent, and its receipt kept.
+
+Before the request leaves, its row says `sending`. A row that is found in `sending` waits out the request's
+time-out plus a grace, looks for its effect in the PSA, and sends again only if the effect is absent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psa_copilot import logs, metrics
+from psa_copilot.actions import Action, AddNote, ChangeField, EditNote, Receipt, action_from
+from psa_copilot.config import Config, EnabledPlugin
+from psa_copilot.engine.collisions import Collisions
+from psa_copilot.engine.commands import keep_written, paused, says_the_same
+from psa_copilot.engine.lines import Line, owe
+from psa_copilot.engine.policy import Case, Verdict, is_among_last, judge_again
+from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
+from psa_copilot.events import Source
+from psa_copilot.markers import same_text, signed, unsigned
+from psa_copilot.models import Ref, Thread, Ticket
+from psa_copilot.plugin import Plugin, PluginSettings
+from psa_copilot.store import Store, Transaction, WriteRow
+
+log = logs.get("outbox")
+
+SOON = timedelta(seconds=5)
+A_MOMENT = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A ticket as it stands right before the write, and the thread around it."""
+
+    ticket: Ticket
+    thread: Thread
+
+
+class Outbox:
+    """Carries out `write` rows. Its end is always a row in our store; it never raises."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        lines: Mapping[str, Line],
+        owed: Callable[[], None],
+        *,
+        looks_up: bool = True,
+    ) -> None:
+        self._config, self._store, self._lines, self._owed, self._looks_up = config, store, lines, owed, looks_up
+        self._collisions = {name: Collisions(line, store) for name, line in lines.items()}
+
+    async def write(self, row_id: int) -> None:
+        """Bring one write a step further."""
+        with self._store.reading() as tx:
+            row = tx.work.write(row_id)
+            why_paused = paused(tx, row.connection) if row else ""
+        if row is None or row.state not in ("pending", "sending"):
+            return
+        line = self._lines.get(row.connection)
+        if line is None or line.directory is None or line.locked_out:
+            self._later(row, SOON, "the PSA is not reached")
+        elif row.state == "pending" and row.expires < line.clock.now():
+            self._end(row, "expired", "expired before it could be sent")
+        elif row.state == "pending" and why_paused:
+            self._later(row, A_MOMENT, f"paused: {why_paused}")
+        else:
+            await self._attempt(row, line)
+
+    async def _attempt(self, row: WriteRow, line: Line) -> None:
+        try:
+            if row.state == "sending":
+                await self._recover(row, line)
+            else:
+                await self._send_if_fit(row, line)
+        except RateLimited as exc:
+            self._later(row, exc.retry_after - line.clock.now(), str(exc))
+        except AuthFailed as exc:
+            line.went_away(exc)
+            self._later(row, SOON, str(exc))
+        except NotFound as exc:
+            await self._maybe_gone(row, line, exc)
+        except NotReady as exc:
+            self._later(row, SOON, str(exc))
+        except (Rejected, Unsupported) as exc:
+            self._end(row, "rejected", str(exc))
+        except Exception as exc:  # noqa: BLE001 - a fault of our own is an attempt on record, not a lost write
+            log.error("write_failed", write=row.id, why=f"{type(exc).__name__}: {exc}")
+            self._later(row, SOON, f"{type(exc).__name__}: {exc}", counts=True)
+
+    # -- a row that was found in `sending` -------------------------------------------------------------------
+
+    async def _recover(self, row: WriteRow, line: Line) -> None:
+        """It may or may not have been carried out: wait out its time, then look."""
+        left = self._uncertain_for(row, line)
+        if left > 0:
+            self._later(row, timedelta(seconds=left * line.clock.speed), "waits out an unanswered request")
+            return
+        action, ref = action_from(row.action), line.ref(row.ticket)
+        receipt = await line.connector.find(ref, action, row.marker) if self._looks_up else None
+        if receipt is not None:
+            await self._done(row, line, receipt)
+        elif isinstance(action, ChangeField) and self._looks_up and not await self._still_was(ref, line, action):
+            self._end(row, "dropped", f"a human set {action.field.value} while our request was lost")
+        else:
+            self._back_to_pending(row)
+            with self._store.reading() as tx:
+                fresh = tx.work.write(row.id or 0)
+            if fresh is not None:
+                await self._send_if_fit(fresh, line)
+
+    @staticmethod
+    def _uncertain_for(row: WriteRow, line: Line) -> float:
+        """Real seconds until a lost request can have no late effect any more."""
+        span = line.settings.request_timeout + line.settings.write_grace
+        return (row.sending_since or 0.0) + span.total_seconds() - time.time()
+
+    @staticmethod
+    async def _still_was(ref: Ref, line: Line, action: ChangeField) -> bool:
+        return (await line.connector.ticket(ref)).field(action.field) == action.was
+
+    def _back_to_pending(self, row: WriteRow) -> None:
+        with self._store.transaction() as tx:
+            fresh = tx.work.write(row.id or 0)
+            if fresh is not None:
+                fresh.state = "pending"
+
+    # -- judging again and sending ---------------------------------------------------------------------------
+
+    async def _send_if_fit(self, row: WriteRow, line: Line) -> None:
+        fresh = await self._fresh_read(row, line)
+        if fresh is None:
+            self._end(row, "dropped", "the ticket is gone")
+            return
+        with self._store.transaction() as tx:
+            verdict, action = self._judge(tx, row, line, fresh)
+        if verdict is not None:
+            self._end(row, _as_state(verdict.verdict), verdict.reason, verdict=verdict.verdict)
+        elif self._begin(row, line, action, fresh.ticket):
+            await self._request(row, line, action)
+
+    async def _fresh_read(self, row: WriteRow, line: Line) -> Fresh | None:
+        """The ticket now; its messages too where they may have changed since we read them."""
+        ref = line.ref(row.ticket)
+        ticket = await line.connector.ticket(ref)
+        with self._store.transaction() as tx:
+            events = tx.mirror.save_tickets([ticket], line.look(Source.POLL))
+            stale = tx.mirror.needs_messages(ticket)
+            if stale:
+                tx.mirror.want(ref, "change" if events else "messages")
+            else:
+                owe(tx, line, ref, events)
+        if stale:
+            look = line.look(Source.POLL)
+            pulled = await line.connector.messages(ticket)
+            with self._store.transaction() as tx:
+                owe(tx, line, ref, [*events, *tx.mirror.save_messages(ticket, pulled.messages, look)])
+        with self._store.reading() as tx:
+            thread = tx.mirror.thread_of(ref)
+        return Fresh(ticket, thread) if thread and thread.of(ref) else None
+
+    def _judge(self, tx: Transaction, row: WriteRow, line: Line, fresh: Fresh) -> tuple[Verdict | None, Action]:
+        action = action_from(row.action)
+        now = line.clock.now()
+        if row.expires < now:
+            return Verdict("expired", "expired before it could be sent"), action
+        if row.undoes is not None:
+            return self._judge_undo(action, fresh), action
+        case = Case(
+            self._config, line, self._plugin(row), fresh.thread, fresh.ticket, action, tx, now, happened_at=None
+        )
+        verdict = judge_again(case)
+        if verdict is None and isinstance(action, AddNote) and action.living:
+            return self._as_living(tx, row, action, fresh)
+        return verdict, action
+
+    def _plugin(self, row: WriteRow) -> EnabledPlugin:
+        """The plugin behind a write; the suggestion note is the core's own."""
+        return self._config.plugins.get(row.plugin) or EnabledPlugin(row.plugin, Plugin, PluginSettings())
+
+    @staticmethod
+    def _judge_undo(action: Action, fresh: Fresh) -> Verdict | None:
+        """Taken back only while it still is ours."""
+        if isinstance(action, ChangeField) and fresh.ticket.field(action.field) != action.was:
+            value = fresh.ticket.field(action.field)
+            return Verdict("dropped", f"{action.field.value} is {value!r} now; it is not ours to take back")
+        if isinstance(action, EditNote):
+            note = next((m for m in fresh.thread.messages if m.remote_id == action.note_id), None)
+            if note is None or not same_text(note.text, action.was):
+                return Verdict("dropped", "a human edited or deleted the note; it is left alone")
+        return None
+
+    def _as_living(
+        self, tx: Transaction, row: WriteRow, action: AddNote, fresh: Fresh
+    ) -> tuple[Verdict | None, Action]:
+        """The last living note is updated in place while it is among the last messages and untouched."""
+        ref = fresh.ticket.ref
+        living = tx.ledger.living(ref, row.plugin)
+        if living is None:
+            return None, action
+        if says_the_same(living.body, action.body):
+            return Verdict("dropped", "nothing new to say"), action
+        note = next((m for m in fresh.thread.messages if m.ticket == ref and m.remote_id == living.note_id), None)
+        if note is None or not same_text(note.text, living.body):
+            living.touched = True
+            return Verdict("dropped", "a human edited or deleted our note here; it is left alone"), action
+        if is_among_last(fresh.thread, ref, living.note_id):
+            edit = EditNote(because=action.because, note_id=living.note_id, body=action.body, was=living.body)
+            return None, edit
+        body = f"{unsigned(action.body)}\nReplaces our note of {note.sent_at:%d %b %H:%M} UTC."
+        return None, action.model_copy(update={"body": signed(body, row.plugin, row.marker)})
+
+    def _begin(self, row: WriteRow, line: Line, action: Action, ticket: Ticket) -> bool:
+        """Commit `sending` before the request leaves; one write to a ticket at a time."""
+        with self._store.transaction() as tx:
+            fresh = tx.work.write(row.id or 0)
+            if fresh is None or fresh.state != "pending":
+                return False
+            if tx.work.sending_on(row.connection, row.ticket, row.id or 0):
+                tx.work.try_again(fresh, line.clock.now() + A_MOMENT, "another write to this ticket", counts=False)
+                return False
+            fresh.state, fresh.sending_since, fresh.sent = "sending", time.time(), fresh.sent + 1
+            fresh.action, fresh.read_stamp = action.model_dump(mode="json"), ticket.updated_at
+        row.action, row.read_stamp = action.model_dump(mode="json"), ticket.updated_at
+        return True
+
+    async def _request(self, row: WriteRow, line: Line, action: Action) -> None:
+        try:
+            receipt = await line.connector.apply(line.ref(row.ticket), action, row.marker)
+        except NotReady as exc:
+            if not exc.maybe_done:
+                self._back_to_pending(row)
+            raise
+        except (AuthFailed, NotFound):
+            self._back_to_pending(row)
+            raise
+        await self._done(row, line, receipt)
+
+    # -- ends ------------------------------------------------------------------------------------------------
+
+    async def _done(self, row: WriteRow, line: Line, receipt: Receipt) -> None:
+        now = line.clock.now()
+        with self._store.transaction() as tx:
+            fresh = tx.work.write(row.id or 0)
+            decision = tx.ledger.decision(row.decision_id)
+            if fresh is None:
+                return
+            fresh.state, fresh.receipt, fresh.done_at, fresh.why = "done", receipt.model_dump(mode="json"), now, ""
+            action = action_from(fresh.action)
+            if isinstance(action, EditNote) or (isinstance(action, AddNote) and action.living):
+                keep_written(tx, fresh, receipt.remote_id)
+            if fresh.undoes is not None:
+                self._undone(tx, fresh, now)
+            elif decision is not None and decision.verdict == "promised":
+                tx.ledger.turn(decision, "written", "", now)
+        metrics.WRITES.labels(row.connection, row.plugin, "done").inc()
+        log.info("written", plugin=row.plugin, ticket=f"{row.connection}/{row.ticket}", wish=action.kind)
+        if row.undoes is None:
+            await self._collisions[row.connection].look_back(row)
+
+    @staticmethod
+    def _undone(tx: Transaction, row: WriteRow, now: datetime) -> None:
+        original, decision = tx.work.write(row.undoes or 0), tx.ledger.decision(row.decision_id)
+        if original is not None and original.state == "done":
+            original.state = "undone"
+            if decision is not None:
+                tx.ledger.turn(decision, "undone", "taken back by a human", now)
+
+    def _end(self, row: WriteRow, state: str, why: str, *, verdict: str = "") -> None:
+        """This write is over without having been carried out; that is on record."""
+        now = self._lines[row.connection].clock.now()
+        with self._store.transaction() as tx:
+            fresh = tx.work.write(row.id or 0)
+            if fresh is None:
+                return
+            fresh.state, fresh.why, fresh.done_at = state, why, now
+            decision = tx.ledger.decision(row.decision_id)
+            if decision is not None and decision.verdict == "promised":
+                tx.ledger.turn(decision, verdict or {"rejected": "failed"}.get(state, state), why, now)
+        metrics.WRITES.labels(row.connection, row.plugin, state).inc()
+        log.info("not_written", plugin=row.plugin, ticket=f"{row.connection}/{row.ticket}", state=state, why=why)
+        self._owed()
+
+    def _later(self, row: WriteRow, after: timedelta, why: str, *, counts: bool = False) -> None:
+        now = self._now(row)
+        with self._store.transaction() as tx:
+            fresh = tx.work.write(row.id or 0)
+            if fresh is None or fresh.state not in ("pending", "sending"):
+                return
+            if fresh.state == "sending" and fresh.sending_since is not None:
+                line = self._lines[row.connection]
+                after = max(after, timedelta(seconds=self._uncertain_for(fresh, line) * line.clock.speed))
+            tx.work.try_again(fresh, now + after, why, counts=counts)
+            if fresh.state == "dead":
+                decision = tx.ledger.decision(fresh.decision_id)
+                if decision is not None:
+                    tx.ledger.turn(decision, "failed", why, now)
+
+    def _now(self, row: WriteRow) -> datetime:
+        line = self._lines.get(row.connection) or next(iter(self._lines.values()))
+        return line.clock.now()
+
+    async def _maybe_gone(self, row: WriteRow, line: Line, exc: PsaError) -> None:
+        """A 404 may mean a rotated key: believed only when a known-good read succeeds right after."""
+        try:
+            await line.connector.known_good()
+        except PsaError as away:
+            line.went_away(away)
+            self._later(row, SOON, str(away))
+            return
+        self._end(row, "dropped", str(exc))
+
+
+def _as_state(verdict: str) -> str:
+    """The outbox's word for a verdict."""
+    return "expired" if verdict == "expired" else "dropped"

@@ -1,0 +1,328 @@
+"""The policy: every wish passes here before it is promised, and again before it is sent. Mode comes last.
+
+Each guard looks at one thing and answers with a `Verdict` where it says no. The order is that of the stop
+contract: what a human or the config has forbidden goes before what a budget has used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psa_copilot.actions import Action, AddNote, ChangeField, EditNote
+from psa_copilot.config import Config, EnabledPlugin
+from psa_copilot.engine.lines import Line
+from psa_copilot.engine.spoken import muted
+from psa_copilot.events import Source
+from psa_copilot.models import ActorClass, Field, Meaning, Ref, Thread, Ticket
+from psa_copilot.store import Transaction
+
+DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
+SET_EMPTY, CHANGE_SET = 0.70, 0.85
+NOTES_A_DAY = 1  # new ones, on one ticket, over all plugins
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a wish, and why."""
+
+    verdict: str
+    reason: str = ""
+    trips_breaker: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """One wish before the policy."""
+
+    config: Config
+    line: Line
+    plugin: EnabledPlugin
+    thread: Thread
+    ticket: Ticket
+    wish: Action
+    tx: Transaction
+    now: datetime
+    happened_at: datetime | None
+    """When the newest event behind the wish happened."""
+
+    @property
+    def ref(self) -> Ref:
+        return self.ticket.ref
+
+
+Guard = Callable[[Case], Verdict | None]
+
+
+def judge(case: Case) -> Verdict:
+    """The verdict on a new wish."""
+    for guard in (*STANDING, *SPENDING):
+        found = guard(case)
+        if found:
+            return found
+    return _mode(case)
+
+
+def judge_again(case: Case) -> Verdict | None:
+    """On a fresh read, right before sending: whether a promised write still may go."""
+    return next((found for guard in STANDING if (found := guard(case))), None)
+
+
+def stopped(config: Config, line: Line, thread: Thread, ticket: Ticket) -> str:
+    """Why nothing at all is written to a ticket, or nothing. Names compare whatever their case."""
+    lists = config.stop
+    looked_at = {
+        "status": (lists.status, ticket.status),
+        "board": (lists.board, ticket.board),
+        "company": (lists.company, ticket.company),
+        "contact": (lists.contact, ticket.contact),
+        "assignee": (lists.assignee, ticket.assignee),
+        "source": (lists.source, ticket.source),
+    }
+    for name, (stops, value) in looked_at.items():
+        if value and value.casefold() in {stop.casefold() for stop in stops}:
+            return f"{name} {value!r} is on the stop list"
+    if line.confirmed_meaning(ticket) is Meaning.STOP:
+        return f"status {ticket.status!r} of board {ticket.board!r} means stop"
+    by = muted(thread, line.directory, ticket.ref.remote_id)
+    return f"copilot off, by {by}" if by else ""
+
+
+def effective_mode(case: Case) -> tuple[str, str]:
+    """The mode that counts, and why it is not the configured one."""
+    mode = case.plugin.settings.mode
+    if mode == "observe":
+        return mode, ""
+    state = case.tx.ledger.state(case.line.name, case.plugin.name)
+    if not case.line.settings.accept_risk:
+        return "observe", "no canary has been run; connections.…accept_risk goes without"
+    if state and state.tripped_at:
+        return "observe", f"breaker: {state.tripped_why}"
+    return mode, ""
+
+
+# -- guards that hold whenever something is about to be written -----------------------------------------------
+
+
+def _stop(case: Case) -> Verdict | None:
+    why = stopped(case.config, case.line, case.thread, case.ticket)
+    return Verdict("stopped", why) if why else None
+
+
+def _merged(case: Case) -> Verdict | None:
+    return Verdict("stopped", f"merged into {case.ticket.merged_into}") if case.ticket.merged_into else None
+
+
+def _origin(case: Case) -> Verdict | None:
+    if case.ticket.origin.value == "person":
+        return None
+    return Verdict("stopped", f"origin {case.ticket.origin.value}: plugins run on persons' tickets")
+
+
+def _capability(case: Case) -> Verdict | None:
+    can = case.line.connector.can
+    match case.wish:
+        case ChangeField(field=field) if field not in can.fields:
+            return Verdict("dropped", f"{case.line.settings.use} cannot change {field.value}")
+        case AddNote() if not can.internal_notes:
+            return Verdict("dropped", f"{case.line.settings.use} has no internal notes")
+        case EditNote() if not can.edit_notes:
+            return Verdict("dropped", f"{case.line.settings.use} cannot edit notes")
+    return None
+
+
+def _was(case: Case) -> Verdict | None:
+    """A field still has the value that the plugin saw; anything else means that somebody acted."""
+    if not isinstance(case.wish, ChangeField) or case.ticket.field(case.wish.field) == case.wish.was:
+        return None
+    now_is = case.ticket.field(case.wish.field)
+    if now_is == case.wish.to:
+        return Verdict("dropped", f"{case.wish.field.value} is {now_is!r} already")
+    who = case.ticket.updated_by or "somebody"
+    at = case.ticket.updated_at.isoformat(timespec="seconds")
+    return Verdict("dropped", f"{case.wish.field.value} was {case.wish.was!r}, is {now_is!r} since {at}, by {who}")
+
+
+def _human_lock(case: Case) -> Verdict | None:
+    """A field that a human has set after us is never overwritten."""
+    if not isinstance(case.wish, ChangeField):
+        return None
+    lock = case.tx.ledger.lock(case.ref, case.wish.field.value, case.plugin.name)
+    if lock:
+        return Verdict("dropped", f"{case.wish.field.value} is locked: {lock.why}")
+    return _set_after_us(case, case.wish.field)
+
+
+def _set_after_us(case: Case, field: Field) -> Verdict | None:
+    ours_at = [row.done_at for row in case.tx.ledger.our_field_writes(case.ref, field.value) if row.done_at]
+    if not ours_at:
+        return None
+    for event in reversed(case.tx.mirror.field_events(case.ref, field)):
+        if event.source is Source.OURS:
+            return None
+        if event.actor_class is not ActorClass.SYSTEM and event.seen_at >= min(ours_at):
+            at = event.happened_at.isoformat(timespec="seconds")
+            return Verdict("dropped", f"{field.value} was set by {event.actor or 'somebody'} after us, {at}")
+    return None
+
+
+def _confirmed(case: Case) -> Verdict | None:
+    """A status that no human has given a meaning counts as stop for field writes."""
+    if not isinstance(case.wish, ChangeField) or case.line.confirmed_meaning(case.ticket):
+        return None
+    return Verdict(
+        "stopped", f"nobody has confirmed what status {case.ticket.status!r} of board {case.ticket.board!r} means"
+    )
+
+
+def _closing(case: Case) -> Verdict | None:
+    """Only a configured rule closes, and this version has none."""
+    if not isinstance(case.wish, ChangeField) or case.wish.field is not Field.STATUS:
+        return None
+    status = case.line.status(case.ticket.board, case.wish.to)
+    meaning = case.line.settings.statuses.get(case.ticket.board, {}).get(case.wish.to)
+    if (status and status.is_closed) or meaning in (Meaning.CLOSED, Meaning.RESOLVED):
+        return Verdict("dropped", f"status {case.wish.to!r} closes the ticket; only a closing rule with an id may")
+    return None
+
+
+def _allowed(case: Case) -> Verdict | None:
+    """Only values that exist in the PSA."""
+    directory = case.line.directory
+    if not isinstance(case.wish, ChangeField) or directory is None:
+        return None
+    known = {
+        Field.STATUS: {
+            status.name for board in directory.boards if board.name == case.ticket.board for status in board.statuses
+        },
+        Field.BOARD: {board.name for board in directory.boards},
+        Field.PRIORITY: {priority.name for priority in directory.priorities},
+        Field.ASSIGNEE: {person.identifier for person in directory.technicians if person.active} | {""},
+    }.get(case.wish.field)
+    if known is None or case.wish.to in known:
+        return None
+    return Verdict("dropped", f"there is no {case.wish.field.value} {case.wish.to!r}")
+
+
+def _touched(case: Case) -> Verdict | None:
+    """A note of ours that a human edited or deleted is left alone for ever."""
+    if not isinstance(case.wish, AddNote) or not case.wish.living:
+        return None
+    living = case.tx.ledger.living(case.ref, case.plugin.name)
+    return (
+        Verdict("dropped", "a human edited or deleted our note here; it is left alone")
+        if living and living.touched
+        else None
+    )
+
+
+# -- guards that count what was spent -------------------------------------------------------------------------
+
+
+def _late(case: Case) -> Verdict | None:
+    """Late is wrong: what happened longer ago than the wish is good for is history."""
+    if case.happened_at is None or case.happened_at + time_to_live(case) >= case.now:
+        return None
+    return Verdict("expired", f"noticed too late: it happened at {case.happened_at.isoformat(timespec='seconds')}")
+
+
+def time_to_live(case: Case) -> timedelta:
+    """How long after its verdict the wish is worth writing."""
+    return case.plugin.settings.time_to_live or case.wish.time_to_live
+
+
+def _confidence(case: Case) -> Verdict | None:
+    if not isinstance(case.wish, ChangeField) or case.wish.confidence is None:
+        return None
+    bar = CHANGE_SET if case.wish.was else SET_EMPTY
+    return (
+        Verdict("dropped", f"confidence {case.wish.confidence:.2f} is below {bar:.2f}")
+        if case.wish.confidence < bar
+        else None
+    )
+
+
+def noise(case: Case) -> Verdict | None:
+    """At most one new note a ticket and day, and so many that concern one technician. Updates in place are free."""
+    if not isinstance(case.wish, AddNote) or case.plugin.settings.mode == "observe" or _updates(case):
+        return None
+    today = case.tx.ledger.new_notes(case.line.name, case.now - DAY)
+    on_ticket = [row for row in today if row.ticket == case.ref.remote_id]
+    if len(on_ticket) >= NOTES_A_DAY:
+        return Verdict("dropped", "noise: this ticket has had its new note for 24 hours")
+    limit = case.line.settings.notes_per_technician
+    for name in _technicians_named(case):
+        if sum(_concerns(case, row.ticket, str(row.action.get("body", "")), name) for row in today) >= limit:
+            return Verdict("dropped", f"noise: {limit} new notes in 24 hours concern {name}")
+    return None
+
+
+def _updates(case: Case) -> bool:
+    """A living note goes on in place: it stands, or it is on its way."""
+    if not isinstance(case.wish, AddNote) or not case.wish.living:
+        return False
+    living = case.tx.ledger.living(case.ref, case.plugin.name)
+    if living:
+        return is_among_last(case.thread, case.ref, living.note_id)
+    rows = case.tx.work.writes(ticket=(case.ref.connection, case.ref.remote_id))
+    return any(row.plugin == case.plugin.name and row.state in ("pending", "sending") for row in rows)
+
+
+def is_among_last(thread: Thread, ref: Ref, note_id: str, count: int = 3) -> bool:
+    """Whether a note is one of the last messages of its ticket."""
+    on_ticket = [message for message in thread.messages if message.ticket == ref]
+    return any(message.remote_id == note_id for message in on_ticket[-count:])
+
+
+def _technicians_named(case: Case) -> Iterator[str]:
+    body = case.wish.body if isinstance(case.wish, AddNote) else ""
+    for person in case.line.directory.technicians if case.line.directory else ():
+        if person.identifier == case.ticket.assignee or (person.name and person.name in body):
+            yield person.identifier
+
+
+def _concerns(case: Case, ticket: str, body: str, identifier: str) -> bool:
+    people = case.line.directory.technicians if case.line.directory else ()
+    name = next((person.name for person in people if person.identifier == identifier), "")
+    row = case.tx.mirror.row(case.line.ref(ticket))
+    return bool(row and row.assignee == identifier) or bool(name and name in body)
+
+
+def _breaker(case: Case) -> Verdict | None:
+    """So many tickets an hour and a day; then the plugin is put to observe and a human has to look."""
+    if effective_mode(case)[0] != "act":
+        return None
+    limits, state = case.line.settings.breaker, case.tx.ledger.state(case.line.name, case.plugin.name)
+    for span, limit, name in ((HOUR, limits.per_hour, "an hour"), (DAY, limits.per_day, "24 hours")):
+        since = max(case.now - span, state.rearmed_at if state and state.rearmed_at else case.now - span)
+        tickets = case.tx.ledger.tickets_written(case.line.name, case.plugin.name, since)
+        if case.ref.remote_id not in tickets and len(tickets) >= limit:
+            return Verdict("observed", f"breaker: {limit} tickets in {name}", trips_breaker=True)
+    return None
+
+
+def _mode(case: Case) -> Verdict:
+    mode, why = effective_mode(case)
+    if mode == "observe":
+        return Verdict("observed", why or "mode is observe")
+    begins = acts_from(case)
+    if case.happened_at and begins and case.happened_at < begins:
+        return Verdict(
+            "observed", f"it happened before {begins.isoformat(timespec='seconds')}, when this plugin began to act"
+        )
+    return Verdict("suggested" if mode == "suggest" else "promised")
+
+
+def acts_from(case: Case) -> datetime | None:
+    """Since when the plugin may act: the config's word, or the moment it left observe."""
+    if case.plugin.settings.acts_from:
+        return case.plugin.settings.acts_from
+    state = case.tx.ledger.state(case.line.name, case.plugin.name)
+    return state.since.replace(microsecond=0) if state else None
+
+
+STANDING: tuple[Guard, ...] = (
+    _stop, _merged, _origin, _capability, _allowed, _closing, _confirmed, _was, _human_lock, _touched
+)  # fmt: skip
+SPENDING: tuple[Guard, ...] = (_late, _confidence, noise, _breaker)

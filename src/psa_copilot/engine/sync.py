@@ -1,0 +1,316 @@
+"""Reads the PSA into the mirror: webhooks, polls, the backfill, and the slow sweeps behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from psa_copilot import logs, metrics
+from psa_copilot.connector import Delivery
+from psa_copilot.engine.collisions import Collisions
+from psa_copilot.engine.lines import Line, owe
+from psa_copilot.errors import NotFound, Rejected, Unsupported
+from psa_copilot.events import Source
+from psa_copilot.http import background
+from psa_copilot.models import Ref, Ticket
+from psa_copilot.store import InboxRow, Store, Transaction
+
+log = logs.get("sync")
+
+OVERLAP = timedelta(seconds=60)
+"""Polls look this far back past the last stamp: searches may show a change late."""
+SECOND = timedelta(seconds=1)
+AT_ONCE = 4  # tickets that are read side by side
+BATCH = 50
+SWEEP_RECENT = timedelta(days=2)
+SWEEP_AFTER = timedelta(minutes=10)
+LOCKS_KEPT = 5000
+
+Progress = Callable[[str, int, int], None]
+"""Called with the connection's name, its mirrored tickets and its mirrored messages."""
+
+
+class Sync:
+    """Keeps one connection's mirror fresh. `owed` is called when there is something to think about."""
+
+    def __init__(self, line: Line, store: Store, owed: Callable[[], None]) -> None:
+        self.line, self._store, self._owed = line, store, owed
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._read_began: dict[str, datetime] = {}
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._collisions = Collisions(line, store)
+
+    # -- contact ---------------------------------------------------------------------------------------------
+
+    async def contact(self) -> None:
+        """Reach the PSA and learn who and what exists there; the first time ever is remembered."""
+        await self.line.connector.known_good()
+        self.line.directory = await self.line.connector.directory()
+        now = self.line.connector.http.psa_now().replace(microsecond=0)
+        with self._store.transaction() as tx:
+            flag = tx.work.flag(self.line.name, "first_contact")
+            if flag is None:
+                tx.work.set_flag(self.line.name, "first_contact", now.isoformat(), self.line.clock.now())
+                tx.work.move_cursor(self.line.name, "changes", self.line.connector.cursor_at(now))
+        self.line.first_contact = datetime.fromisoformat(flag.value) if flag else now
+
+    # -- webhooks --------------------------------------------------------------------------------------------
+
+    async def receive(self, delivery: Delivery) -> None:
+        """Verify one webhook and keep it; raises Forged, or NotReady when it could not be judged."""
+        hints = await self.line.connector.read_webhook(delivery)
+        now = self.line.clock.now()
+        with self._store.transaction() as tx:
+            for hint in hints:
+                value = hint.ticket.model_dump(mode="json") if hint.ticket else None
+                tx.work.keep_delivery(self.line.name, hint.key, hint.remote_id, value, now, deleted=hint.deleted)
+
+    async def drain_inbox(self) -> None:
+        """Take in the webhooks that were kept."""
+        with self._store.reading() as tx:
+            rows = tx.work.inbox(self.line.name)
+        by_ticket: dict[str, list[InboxRow]] = {}
+        for row in rows:
+            by_ticket.setdefault(row.remote_id, []).append(row)
+        await _all(self._take_in(self.line.ref(remote_id), its_rows) for remote_id, its_rows in by_ticket.items())
+
+    async def _take_in(self, ref: Ref, rows: Sequence[InboxRow]) -> None:
+        shown = [Ticket.model_validate(row.value) for row in rows if row.value]
+        async with self._gate, self._lock(ref):
+            if any(row.deleted for row in rows):
+                await self._maybe_gone(ref)
+            elif shown:
+                await self._take_entities(ref, shown, max(row.received_at for row in rows))
+            else:
+                await self._refresh(ref)
+            with self._store.transaction() as tx:
+                tx.work.delivered([row.id or 0 for row in rows], self.line.clock.now())
+        self._owed()
+
+    async def _take_entities(self, ref: Ref, shown: list[Ticket], delivered_at: datetime) -> None:
+        """Believe what genuine webhooks showed, in the order of its stamps; where that is no order, look again."""
+        shown.sort(key=lambda ticket: ticket.updated_at)
+        with self._store.transaction() as tx:
+            before = tx.mirror.ticket(ref)
+            clear = [ticket for ticket in shown if not _has_rival(ticket, [*shown, *([before] if before else [])])]
+            events = [e for ticket in clear for e in tx.mirror.save_tickets([ticket], self.line.look(Source.WEBHOOK))]
+            covered = self._is_covered(tx, shown[-1], delivered_at)
+            if events and covered:
+                owe(tx, self.line, ref, events)
+            elif not covered:
+                tx.mirror.want(ref, "change" if events else "messages")
+        await self._collisions.seen(shown)
+        if not covered and len(clear) < len(shown):
+            await self._refresh(ref)
+        elif not covered:
+            await self._read_messages(shown[-1])
+
+    def _is_covered(self, tx: Transaction, ticket: Ticket, delivered_at: datetime) -> bool:
+        """The ticket was read after this was delivered, so the mirror contains whatever it told of."""
+        row = tx.mirror.row(ticket.ref)
+        if row is None or row.messages_at is None or row.messages_at < ticket.updated_at:
+            return False
+        began = self._read_began.get(ticket.ref.remote_id)
+        return not tx.mirror.needs_messages(ticket) or (began is not None and began >= delivered_at)
+
+    # -- polls -----------------------------------------------------------------------------------------------
+
+    async def poll(self) -> None:
+        """One look at what changed since the last one."""
+        await self._read_wanted()
+        with self._store.reading() as tx:
+            cursor = tx.work.cursor(self.line.name, "changes") or ""
+        async for page in self.line.connector.changes(self._back(cursor)):
+            self._save_page(page.tickets, page.cursor)
+            await self._read_wanted()
+        self._owed()
+
+    def _back(self, cursor: str) -> str:
+        """The cursor, an overlap earlier, though never before the first contact."""
+        first = self.line.first_contact
+        moment = datetime.fromisoformat(cursor)
+        return self.line.connector.cursor_at(max(moment - OVERLAP, first) if first else moment)
+
+    def _save_page(self, tickets: list[Ticket], cursor: str) -> None:
+        """Rows and cursor move in one transaction; what is to be read and thought about is marked in it too."""
+        with self._store.transaction() as tx:
+            events = tx.mirror.save_tickets(tickets, self.line.look(Source.POLL))
+            stale = {ticket.ref for ticket in tickets if tx.mirror.needs_messages(ticket)}
+            changed = {event.ticket for event in events}
+            for ref in stale:
+                tx.mirror.want(ref, "change" if ref in changed else "messages")
+            for ref in changed - stale:
+                owe(tx, self.line, ref, [event for event in events if event.ticket == ref])
+            tx.work.move_cursor(self.line.name, "changes", cursor)
+
+    async def _read_wanted(self) -> None:
+        """Read the messages that are wanted, each ticket once."""
+        tried: set[Ref] = set()
+        while True:
+            with self._store.reading() as tx:
+                wanted = [ticket for ticket in tx.mirror.wanted(self.line.name, BATCH) if ticket.ref not in tried]
+            if not wanted:
+                return
+            tried |= {ticket.ref for ticket in wanted}
+            await self._settle_second(wanted[-1])
+            await _all(self._read_one(ticket) for ticket in wanted)
+            self._owed()
+
+    async def _read_one(self, ticket: Ticket) -> None:
+        async with self._gate, self._lock(ticket.ref):
+            with self._store.reading() as tx:
+                row = tx.mirror.row(ticket.ref)
+            if row is not None and row.wants:
+                await self._read_messages(ticket)
+
+    async def _settle_second(self, newest: Ticket) -> None:
+        # Stamps have whole seconds: within its second a ticket can change again under the same stamp.
+        left = (newest.updated_at + SECOND - self.line.connector.http.psa_now()).total_seconds()
+        await self.line.clock.sleep(min(1.0, left))
+
+    # -- reading one ticket ----------------------------------------------------------------------------------
+
+    def _lock(self, ref: Ref) -> asyncio.Lock:
+        if len(self._locks) > LOCKS_KEPT:
+            self._locks = {key: lock for key, lock in self._locks.items() if lock.locked()}
+            self._read_began.clear()
+        return self._locks.setdefault(ref.remote_id, asyncio.Lock())
+
+    async def _refresh(self, ref: Ref) -> None:
+        """Read a ticket whole."""
+        try:
+            ticket = await self.line.connector.ticket(ref)
+        except NotFound:
+            await self._maybe_gone(ref)
+            return
+        with self._store.transaction() as tx:
+            events = tx.mirror.save_tickets([ticket], self.line.look(Source.WEBHOOK))
+            tx.mirror.want(ref, "change" if events else "messages")
+        await self._read_messages(ticket)
+
+    async def _read_messages(self, ticket: Ticket) -> None:
+        look = self.line.look(Source.POLL)
+        self._read_began[ticket.ref.remote_id] = look.now
+        try:
+            pulled = await self.line.connector.messages(ticket)
+        except NotFound:
+            await self._maybe_gone(ticket.ref)
+            return
+        except (Rejected, Unsupported) as exc:
+            log.warning("messages_refused", ticket=str(ticket.ref), why=str(exc))
+            with self._store.transaction() as tx:
+                tx.mirror.unwant(ticket.ref)
+            return
+        with self._store.transaction() as tx:
+            row = tx.mirror.row(ticket.ref)
+            owes = row is not None and row.wants == "change"
+            events = tx.mirror.save_messages(ticket, pulled.messages, look)
+            owe(tx, self.line, ticket.ref, events, always=owes)
+            self._want_siblings(tx, ticket.ref)
+            doubled = [m for m in tx.mirror.doubled(ticket.ref) if self._is_new_alarm(tx, m)]
+        for marker in doubled:
+            metrics.DOUBLES.inc()
+            log.error("write_doubled", ticket=str(ticket.ref), marker=marker)
+
+    @staticmethod
+    def _want_siblings(tx: Transaction, ref: Ref) -> None:
+        """The other tickets of the thread are part of the story, however old they are."""
+        row = tx.mirror.row(ref)
+        for sibling in tx.mirror.tickets_of(row.thread_id) if row else ():
+            if sibling.message_state == "none":
+                tx.mirror.want(Ref(connection=sibling.connection, remote_id=sibling.remote_id), "change")
+
+    def _is_new_alarm(self, tx: Transaction, marker: str) -> bool:
+        if tx.work.flag(self.line.name, f"doubled {marker}"):
+            return False
+        tx.work.set_flag(self.line.name, f"doubled {marker}", "said", self.line.clock.now())
+        return True
+
+    async def _maybe_gone(self, ref: Ref) -> None:
+        """A 404 may also mean that our key was rotated: archived only if a known-good read succeeds right after."""
+        try:
+            await self.line.connector.ticket(ref)
+        except NotFound:
+            await self.line.connector.known_good()
+            with self._store.transaction() as tx:
+                tx.mirror.delete(ref, self.line.look(Source.POLL))
+            log.info("ticket_archived", ticket=str(ref))
+
+    # -- the background --------------------------------------------------------------------------------------
+
+    async def backfill(self, progress: Progress | None = None) -> None:
+        """Read the tickets of the last `backfill` into the mirror; resumes where it stopped, makes no change."""
+        first, name = self.line.first_contact, self.line.name
+        with self._store.reading() as tx:
+            cursor, is_done = tx.work.cursor(name, "backfill"), tx.work.flag(name, "backfilled") is not None
+        if first is None or is_done:
+            return
+        with background():
+            async for page in self.line.connector.changes(cursor or self._start_of_backfill(first)):
+                old = [ticket for ticket in page.tickets if ticket.updated_at < first]
+                counts = self._save_old(old, page.cursor)
+                if progress:
+                    progress(name, counts["tickets"], counts["messages"])
+                log.info("backfill_page", connection=name, **counts)
+                if len(old) < len(page.tickets):
+                    break  # from here on everything is the polls' business
+        with self._store.transaction() as tx:
+            tx.work.set_flag(name, "backfilled", "yes", self.line.clock.now())
+
+    def _start_of_backfill(self, first: datetime) -> str:
+        return self.line.connector.cursor_at(first - self.line.settings.backfill)
+
+    def _save_old(self, tickets: list[Ticket], cursor: str) -> dict[str, int]:
+        with self._store.transaction() as tx:
+            tx.mirror.save_tickets(tickets, self.line.look(Source.BACKFILL))
+            tx.work.move_cursor(self.line.name, "backfill", cursor)
+            return tx.mirror.counts(self.line.name)
+
+    async def read_old_messages(self) -> int:
+        """Messages of some tickets that nothing has happened to: open ones first. Returns how many tickets."""
+        with self._store.reading() as tx:
+            tickets = tx.mirror.wanting_messages(self.line.name, BATCH)
+        await self._read_again(tickets)
+        return len(tickets)
+
+    async def sweep_recent(self) -> None:
+        """Messages that did not move their ticket's stamp are found by looking again."""
+        if self.line.connector.can.message_bumps_ticket == "yes":
+            return
+        now = self.line.connector.http.psa_now()
+        with self._store.reading() as tx:
+            tickets = tx.mirror.recent_open(self.line.name, now - SWEEP_RECENT, now - SWEEP_AFTER, BATCH)
+        await self._read_again(tickets)
+
+    async def _read_again(self, tickets: list[Ticket]) -> None:
+        with background():
+            for ticket in tickets:
+                async with self._lock(ticket.ref):
+                    await self._read_messages(ticket)
+        self._owed()
+
+    async def sweep_deleted(self) -> None:
+        """Deletions are invisible to polls: a walk over all ids finds them."""
+        there: set[str] = set()
+        with background():
+            async for ids in self.line.connector.ids():
+                there |= set(ids)
+            with self._store.reading() as tx:
+                missing = tx.mirror.live_ids(self.line.name) - there
+            for remote_id in sorted(missing):
+                await self._maybe_gone(self.line.ref(remote_id))
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All of them to their end; the first error then."""
+    ends = await asyncio.gather(*works, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+
+
+def _has_rival(ticket: Ticket, others: Sequence[Ticket]) -> bool:
+    """Another state under the same whole-second stamp: only a fresh read tells which one is the last."""
+    return any(other.updated_at == ticket.updated_at and other != ticket for other in others)
