@@ -7,11 +7,12 @@ import contextvars
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from dbos import DBOS, DBOSConfig
+from dbos import DBOS, DBOSClient, DBOSConfig
 
 from psa_copilot import logs
 from psa_copilot.engine.port import Handler
@@ -20,6 +21,7 @@ from psa_copilot.store.database import open_plain_engine, set_aside, sound
 log = logs.get(__name__)
 T = TypeVar("T")
 
+NAME = "psa-copilot"
 QUEUES = ("change", "write")
 POLL_SECONDS = 0.2  # dbos does not wake up on enqueue: half of this is the usual wait of a piece of work
 AT_ONCE = 8  # pieces of work of one queue
@@ -51,6 +53,7 @@ class DbosEngine:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._url = f"sqlite:///{path}"
         self._handlers: Mapping[str, Handler] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -95,7 +98,9 @@ class DbosEngine:
     async def stop(self) -> None:
         """Stop within seconds; what is cut short stays pending and is done again at the next start."""
         self._stopping = True
-        await self._quiet(LAST_MOMENT)
+        await self._call(_claim_no_more)
+        # A queue that is being looked through has the old limit in its hand still.
+        await asyncio.gather(self._quiet(LAST_MOMENT), asyncio.sleep(2.2 * POLL_SECONDS))
         await self._call(self._close)
         for task in self._under_way:
             task.cancel()
@@ -153,36 +158,49 @@ class DbosEngine:
 
     def _launch(self) -> None:
         self._database = open_plain_engine(self._path)
+        self._register_queues()
         DBOS(config=self._config())
         DBOS.launch()
+
+    def _register_queues(self) -> None:
+        # Before the launch: dbos looks for new queues once a second only, and a first start should not wait for that.
+        with closing(self._database.raw_connection()) as connection:
+            connection.commit()  # the first connection makes the file, with WAL; migrate would make it without
+        DBOS.migrate(self._url)
+        client = DBOSClient(system_database_engine=self._database, application_name=NAME)
         for queue in QUEUES:
-            DBOS.register_queue(
-                queue,
-                worker_concurrency=AT_ONCE,
-                partition_concurrency=1,
-                polling_interval_sec=POLL_SECONDS,
-                on_conflict="always_update",
+            client.register_queue(
+                queue, worker_concurrency=AT_ONCE, partition_concurrency=1, polling_interval_sec=POLL_SECONDS
             )
+        client.destroy()
 
     def _set_aside(self) -> None:
         log.warning("engine_file_set_aside", file=self._path.name, kept_as=set_aside(self._path).name)
 
     def _config(self) -> DBOSConfig:
         return {
-            "name": "psa-copilot",
-            "system_database_url": f"sqlite:///{self._path}",
+            "name": NAME,
+            "system_database_url": self._url,
             "system_database_engine": self._database,
             "application_version": VERSION,
             "executor_id": EXECUTOR,
             "enable_otlp": False,
             "log_level": "WARNING",
             "max_executor_threads": 2 * AT_ONCE,
-            "notification_listener_polling_interval_sec": 0.5,  # a stop waits for one such pause
+            "notification_listener_polling_interval_sec": 0.1,  # we send none, but a stop waits for such a pause
         }
 
     def _close(self) -> None:
         DBOS.destroy()
         self._database.dispose()
+
+
+def _claim_no_more() -> None:
+    """Leave what waits where it is: dbos would claim it and then find its event loop gone, and complain."""
+    for name in QUEUES:
+        queue = DBOS.retrieve_queue(name)
+        if queue is not None:
+            queue.set_worker_concurrency(0)  # until the next start registers it anew
 
 
 def _forget(before: str) -> int:

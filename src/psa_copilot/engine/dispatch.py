@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psa_copilot import logs, metrics
-from psa_copilot.actions import Action, AddNote, ChangeField
+from psa_copilot.actions import Action, AddNote, ChangeField, action_from
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine import commands
 from psa_copilot.engine.lines import Line
-from psa_copilot.engine.policy import Case, Verdict, judge, noise, stopped, time_to_live
+from psa_copilot.engine.policy import SUGGEST, Case, Verdict, judge, noise, stopped, time_to_live
 from psa_copilot.engine.spoken import Spoken
 from psa_copilot.engine.spoken import commands as spoken_commands
 from psa_copilot.engine.tools import tools_for
@@ -22,13 +22,11 @@ from psa_copilot.errors import CopilotError
 from psa_copilot.events import Change, Event, EventKind, Source
 from psa_copilot.markers import ALPHABET, new_marker, signed
 from psa_copilot.models import Thread, Ticket
-from psa_copilot.plugin import Plugin, PluginSettings, When
+from psa_copilot.plugin import Plugin, When
 from psa_copilot.store import ChangeRow, DecisionRow, RunRow, Store, Transaction, WriteRow
 
 log = logs.get("dispatch")
 
-SUGGEST = "suggest"
-"""The name under which the one suggestion note of a ticket is kept."""
 SUGGESTION_LIFE = timedelta(hours=72)
 NEWS = (Source.POLL, Source.WEBHOOK)
 
@@ -206,15 +204,14 @@ class Dispatch:
     def _suggest(self, tx: Transaction, line: Line, thread: Thread, now: datetime) -> None:
         """One living note says what all plugins would do on this ticket."""
         ref = thread.ticket.ref
-        living = tx.ledger.living(ref, SUGGEST)
+        living = tx.ledger.living(ref, SUGGEST.name)
         open_ones = tx.ledger.open_suggestions(ref)
         if not open_ones or (living is not None and living.touched):
             return
         wish = AddNote(body=suggestion_text(open_ones), living=True, because="suggestions wait for an answer")
-        enabled = EnabledPlugin(SUGGEST, Plugin, PluginSettings(mode="suggest"))
-        if noise(self.case(tx, enabled, thread, line, wish, None)):
+        if noise(self.case(tx, SUGGEST, thread, line, wish, None)):
             return
-        promise(tx, open_ones[-1].id or 0, SUGGEST, thread.ticket, wish, now, SUGGESTION_LIFE)
+        promise(tx, open_ones[-1].id or 0, SUGGEST.name, thread.ticket, wish, now, SUGGESTION_LIFE)
 
     def _obey(self, change: Change, thread: Thread, line: Line) -> None:
         """Approvals and refusals that technicians typed since the last look."""
@@ -291,12 +288,21 @@ def suggestion_text(rows: Sequence[DecisionRow]) -> str:
     """What the one suggestion note says: a note stands in it whole, a field as `field: was → new, code XXXX`."""
     parts = [f"Suggestions: {len(rows)}, answer with `copilot approve CODE` or `copilot decline CODE why`."]
     for row in rows:
-        wish = row.wish
-        if wish.get("kind") == ChangeField.model_fields["kind"].default:
-            parts.append(f"{wish['field']}: {wish['was'] or '(empty)'} → {wish['to'] or '(empty)'}, code {row.code}")
-        else:
-            parts.append(f"Note by {row.plugin}, code {row.code}:\n{wish.get('body', '')}")
+        wish = action_from(row.wish)
+        said = body_of(wish)
+        parts.append(
+            f"{said}, code {row.code}"
+            if isinstance(wish, ChangeField)
+            else f"Note by {row.plugin}, code {row.code}:\n{said}"
+        )
     return "\n".join(parts)
+
+
+def body_of(wish: Action) -> str:
+    """What would stand in the PSA: a note's text, or `field: was → new`."""
+    if isinstance(wish, ChangeField):
+        return f"{wish.field.value}: {wish.was or '(empty)'} → {wish.to or '(empty)'}"
+    return wish.body
 
 
 def _decision(

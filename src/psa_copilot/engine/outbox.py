@@ -17,12 +17,11 @@ from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.commands import keep_written, paused, says_the_same
 from psa_copilot.engine.lines import Line, owe
-from psa_copilot.engine.policy import Case, Verdict, is_among_last, judge_again
+from psa_copilot.engine.policy import SUGGEST, Case, Verdict, is_among_last, judge_again
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.markers import same_text, signed, unsigned
 from psa_copilot.models import Ref, Thread, Ticket
-from psa_copilot.plugin import Plugin, PluginSettings
 from psa_copilot.store import Store, Transaction, WriteRow
 
 log = logs.get("outbox")
@@ -180,7 +179,7 @@ class Outbox:
 
     def _plugin(self, row: WriteRow) -> EnabledPlugin:
         """The plugin behind a write; the suggestion note is the core's own."""
-        return self._config.plugins.get(row.plugin) or EnabledPlugin(row.plugin, Plugin, PluginSettings())
+        return self._config.plugins.get(row.plugin, SUGGEST)
 
     @staticmethod
     def _judge_undo(action: Action, fresh: Fresh) -> Verdict | None:

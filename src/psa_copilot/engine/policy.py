@@ -14,8 +14,9 @@ from psa_copilot.actions import Action, AddNote, ChangeField, EditNote
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.spoken import muted
-from psa_copilot.events import Source
+from psa_copilot.events import Change, Source
 from psa_copilot.models import ActorClass, Field, Meaning, Ref, Thread, Ticket
+from psa_copilot.plugin import Plugin, PluginSettings, Tools
 from psa_copilot.store import Transaction
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
@@ -51,6 +52,18 @@ class Case:
     def ref(self) -> Ref:
         return self.ticket.ref
 
+
+class SuggestionNote(Plugin):
+    """Stands for the core's own note that collects the suggestions of all plugins on a ticket."""
+
+    name = "suggest"
+
+    async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
+        """It wishes nothing itself."""
+        return []
+
+
+SUGGEST = EnabledPlugin(SuggestionNote.name, SuggestionNote, PluginSettings(mode="suggest"))
 
 Guard = Callable[[Case], Verdict | None]
 

@@ -14,7 +14,7 @@ from psa_copilot.engine.lines import Line, owe
 from psa_copilot.errors import NotFound, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.http import background
-from psa_copilot.models import Ref, Ticket
+from psa_copilot.models import Ref, Thread, Ticket
 from psa_copilot.store import InboxRow, Store, Transaction
 
 log = logs.get("sync")
@@ -227,6 +227,18 @@ class Sync:
             return False
         tx.work.set_flag(self.line.name, f"doubled {marker}", "said", self.line.clock.now())
         return True
+
+    async def glance(self, ref: Ref) -> Thread:
+        """A thread with this ticket as it stands in the PSA now; the mirror is left as it is."""
+        pulled = await self.line.connector.pull(ref)
+        with self._store.reading() as tx:
+            mirrored = tx.mirror.thread_of(ref)
+            messages = [tx.mirror.claim(message, self.line.look(Source.POLL))[0] for message in pulled.messages]
+        known = mirrored or Thread(id=str(ref), revision=0, tickets=(pulled.ticket,))
+        others = [message for message in known.messages if message.ticket != ref]
+        tickets = tuple(pulled.ticket if ticket.ref == ref else ticket for ticket in known.tickets)
+        ordered = sorted([*others, *messages], key=lambda message: message.sent_at)
+        return known.model_copy(update={"tickets": tickets, "messages": tuple(ordered)})
 
     async def _maybe_gone(self, ref: Ref) -> None:
         """A 404 may also mean that our key was rotated: archived only if a known-good read succeeds right after."""

@@ -227,7 +227,7 @@ class Mirror:
         first_read = not known and self._never_read(ref)
         events: list[Event] = []
         for message in messages:
-            events += self._save_message(known.get(message.key), self._claim(message, look), look)
+            events += self._save_message(known.get(message.key), self.claim(message, look), look)
         present = {message.key for message in messages}
         gone = [row for key, row in known.items() if key not in present and row.deleted_at is None]
         events += [event for row in gone if not first_read for event in self._message_gone(row, look)]
@@ -395,7 +395,7 @@ class Mirror:
         row.message_state, row.messages_at, row.messages_read_at, row.wants = "full", stamp, psa_now, ""
         self._session.add(row)
 
-    def _claim(self, message: Message, look: Look) -> tuple[Message, str]:
+    def claim(self, message: Message, look: Look) -> tuple[Message, str]:
         """The message, said to be by the copilot if it is ours, and its marker then.
 
         Ours is the remote id of a receipt, or our marker on the last line and our account as author. A marker

@@ -1,0 +1,441 @@
+"""The composition root: puts the parts together, starts them, and stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from psa_copilot import logs, metrics
+from psa_copilot.clock import Clock, followed_url
+from psa_copilot.config import Config, EnabledPlugin
+from psa_copilot.connector import Delivery, Finding
+from psa_copilot.engine.budget import TenantBudget
+from psa_copilot.engine.dbos_engine import DbosEngine
+from psa_copilot.engine.dispatch import Dispatch, body_of
+from psa_copilot.engine.lines import Line
+from psa_copilot.engine.lock import held, hold
+from psa_copilot.engine.outbox import Outbox
+from psa_copilot.engine.policy import judge, stopped
+from psa_copilot.engine.relay import Relay
+from psa_copilot.engine.schedule import Ticks
+from psa_copilot.engine.sync import Progress, Sync
+from psa_copilot.errors import ConfigError, CopilotError, Forged, PsaError
+from psa_copilot.events import Change
+from psa_copilot.http import Http
+from psa_copilot.models import Ref
+from psa_copilot.store import PluginStateRow, Store, WriteRow
+from psa_copilot.web import Received, build, serving, token_for
+
+log = logs.get("app")
+
+RELAY_EVERY = 1.0
+OLD_MESSAGES_EVERY = 5.0
+SWEEP_EVERY = 300.0
+TIDY_EVERY = 600.0
+DAY = 86400.0
+PROBE_AT_MOST = 60.0
+LOOK_UP_OFF = "PSA_COPILOT_UNSAFE_NO_LOOKUP"
+"""Set by the chaos suite to see that it bites: a write of unknown fate is then sent again unlooked."""
+
+
+class Daemon:
+    """Everything that runs, wired together."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self.config, self.store, self.clock = config, store, clock
+        self.ticks = Ticks(clock)
+        self.lines = {name: open_line(config, name, store, clock) for name in config.connections}
+        self.syncs = {name: Sync(line, store, self.owed) for name, line in self.lines.items()}
+        self.engine = DbosEngine(config.database_path.with_name(f"{config.database_path.name}-engine"))
+        self.dispatch = Dispatch(config, store, self.lines, self.owed)
+        looks_up = LOOK_UP_OFF not in os.environ
+        self.outbox = Outbox(config, store, self.lines, self.owed, looks_up=looks_up)
+        self.relay = Relay(store, self.engine, clock)
+        self.token = token_for(config.web.token, config.database_path)
+        self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._registered: set[str] = set()
+        self._counted: dict[tuple[str, str, str], int] = {}
+        if not looks_up:
+            log.warning("look_up_off", why=f"{LOOK_UP_OFF} is set; writes may double")
+
+    def owed(self) -> None:
+        """There is something to think about or to write."""
+        self.ticks.wake("relay")
+
+    # -- ticks -----------------------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """All ticks of the daemon."""
+        self.ticks.every("relay", RELAY_EVERY, self.relay.hand_over)
+        self.ticks.every("engine", TIDY_EVERY, self.engine.tidy)
+        for name, sync in self.syncs.items():
+            every = min(PROBE_AT_MOST, sync.line.settings.poll_every.total_seconds())
+            self.ticks.every(f"poll {name}", every, _guarded(sync, partial(self._poll, sync)))
+            self.ticks.every(f"inbox {name}", every, _guarded(sync, sync.drain_inbox, reached=True))
+            self.ticks.every(f"background {name}", OLD_MESSAGES_EVERY, _guarded(sync, _background(sync), reached=True))
+            self.ticks.every(f"recent {name}", SWEEP_EVERY, _guarded(sync, sync.sweep_recent, reached=True))
+            self.ticks.every(f"deleted {name}", DAY, _guarded(sync, sync.sweep_deleted, reached=True))
+            self.ticks.wake(f"poll {name}")
+
+    async def _poll(self, sync: Sync) -> None:
+        if sync.line.directory is None:
+            await sync.contact()
+            self._check_names()
+            self.ticks.wake(f"background {sync.line.name}")
+        elif not sync.line.ok:
+            await sync.line.connector.known_good()
+        await sync.poll()
+        sync.line.came_back()
+        await self._register(sync)
+
+    def _check_names(self) -> None:
+        """Names in the config that no PSA has: said as soon as every PSA has told what it has."""
+        reached = {name: line.directory for name, line in self.lines.items() if line.directory}
+        wrong = self.config.check_against(reached)
+        if wrong and not self.fatal.done():
+            self.fatal.set_exception(ConfigError("\n".join(wrong)))
+
+    async def _register(self, sync: Sync) -> None:
+        url, name = self.config.web.url, sync.line.name
+        if not url or name in self._registered or not sync.line.connector.can.webhooks:
+            return
+        try:
+            await sync.line.connector.register_webhooks(f"{url.rstrip('/')}/webhooks/{name}?recordId=")
+            log.info("webhooks_registered", connection=name)
+        except PsaError as exc:
+            log.warning("webhooks_unregistered", connection=name, why=str(exc))
+        self._registered.add(name)
+
+    # -- what the web asks -----------------------------------------------------------------------------------
+
+    async def receive(self, connection: str, delivery: Delivery) -> Received:
+        """Verify and keep one webhook."""
+        sync = self.syncs.get(connection)
+        if sync is None:
+            return Received.UNKNOWN
+        try:
+            await sync.receive(delivery)
+        except Forged:
+            return Received.FORGED
+        except (PsaError, OSError):
+            return Received.BUSY
+        self.ticks.wake(f"inbox {connection}")
+        return Received.KEPT
+
+    def ready(self) -> dict[str, tuple[bool, str]]:
+        """For each connection: whether the PSA answers, and if not, why; dead work is told of too."""
+        with self.store.reading() as tx:
+            counts = tx.work.counts()
+        dead = counts.get(("change", "dead"), 0) + counts.get(("write", "dead"), 0)
+        note = f"{dead} pieces of work are dead; see `psa-copilot outbox`" if dead else ""
+        return {name: (line.ok, line.why or note) for name, line in self.lines.items()}
+
+    def metrics(self) -> bytes:
+        """The counters, as Prometheus reads them."""
+        with self.store.reading() as tx:
+            for (table, state), count in tx.work.counts().items():
+                metrics.OPEN_ROWS.labels(table, state).set(count)
+        for name, line in self.lines.items():
+            for (method, status), count in line.connector.http.counts.items():
+                counter = metrics.REQUESTS.labels(name, method, status)
+                counter.inc(count - self._counted.get((name, method, status), 0))
+                self._counted[name, method, status] = count
+        return metrics.text()
+
+
+def _guarded(sync: Sync, work: Callable[[], Any], *, reached: bool = False) -> Callable[[], Any]:
+    """A tick that turns a PSA's failure into the line's health; `reached`: only after the first contact."""
+
+    async def tick() -> None:
+        if reached and sync.line.directory is None:
+            return
+        try:
+            await work()
+        except PsaError as exc:
+            sync.line.went_away(exc)
+
+    return tick
+
+
+def _background(sync: Sync) -> Callable[[], Any]:
+    async def work() -> None:
+        if sync.line.ok:
+            await sync.backfill()
+            while await sync.read_old_messages():
+                pass
+
+    return work
+
+
+def open_line(config: Config, name: str, store: Store, clock: Clock) -> Line:
+    """One connection, ready to be used."""
+    connection = config.connections[name]
+    budget = TenantBudget(store, name, connection.settings.rate, clock)
+    http = Http(name, clock, budget, connection.settings.request_timeout)
+    return Line(name, connection.settings, connection.connector_class(connection.settings, http), clock)
+
+
+@asynccontextmanager
+async def timekeeping() -> AsyncIterator[Clock]:
+    """The clock, following a sandbox's where PSA_COPILOT_CLOCK names one."""
+    clock, url = Clock(), followed_url()
+    if not url:
+        yield clock
+        return
+    await clock.look_once(url)
+    following = asyncio.create_task(clock.follow(url))
+    try:
+        yield clock
+    finally:
+        following.cancel()
+
+
+def open_store(config: Config) -> Store:
+    """The database, its schema up to date."""
+    store = Store(config.database_path)
+    store.upgrade()
+    return store
+
+
+def settle_modes(config: Config, store: Store, now: datetime) -> None:
+    """Remember since when each plugin has been out of observe; what happened before causes no write."""
+    for name, connection in config.connections.items():
+        for plugin, enabled in config.plugins.items():
+            mode = enabled.settings.mode if connection.settings.accept_risk else "observe"
+            with store.transaction() as tx:
+                state = tx.ledger.state(name, plugin)
+                if state is None:
+                    tx.ledger.keep_state(PluginStateRow(connection=name, plugin=plugin, mode=mode, since=now))
+                elif (state.mode == "observe") != (mode == "observe"):
+                    state.mode, state.since = mode, now
+                else:
+                    state.mode = mode
+
+
+def _warn_of_risk(config: Config) -> None:
+    for warning in config.warnings:
+        log.warning("config", what=warning)
+    bold = [name for name, plugin in config.plugins.items() if plugin.settings.mode != "observe"]
+    for name, connection in config.connections.items():
+        if bold and connection.settings.accept_risk:
+            log.warning("risk_accepted", connection=name, plugins=bold, why="accept_risk: they write without a canary")
+        elif bold:
+            log.warning(
+                "kept_in_observe",
+                connection=name,
+                plugins=bold,
+                why=f"no canary has been run; connections.{name}.accept_risk: true goes without",
+            )
+
+
+async def run(config: Config, stop: asyncio.Event) -> None:
+    """The whole daemon, until `stop` is set. DatabaseHeld, or ConfigError for names that the PSA does not have."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold(config.database_path))
+        clock = await stack.enter_async_context(timekeeping())
+        store = open_store(config)
+        stack.callback(store.close)
+        settle_modes(config, store, clock.now())
+        daemon = Daemon(config, store, clock)
+        for line in daemon.lines.values():
+            stack.push_async_callback(line.connector.http.close)
+        await daemon.engine.start({"change": daemon.dispatch.change, "write": daemon.outbox.write})
+        stack.push_async_callback(daemon.engine.stop)
+        host, port = await stack.enter_async_context(serving(build(daemon), *config.web.address))
+        daemon.plan()
+        daemon.ticks.start()
+        stack.push_async_callback(daemon.ticks.stop)
+        _warn_of_risk(config)
+        log.info("started", listen=f"{host}:{port}", **config.summary())
+        await _until(stop, daemon.fatal)
+    log.info("stopped")
+
+
+async def _until(stop: asyncio.Event, fatal: asyncio.Future[None]) -> None:
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({stopping, fatal}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if fatal.done():
+        fatal.result()
+
+
+# -- what commands ask -------------------------------------------------------------------------------------------
+
+
+async def sync_once(config: Config, progress: Progress) -> dict[str, float]:
+    """Read all that is there and changed into the mirror; nothing is thought about or written."""
+    began = time.monotonic()
+    totals = {"tickets": 0.0, "messages": 0.0, "requests": 0.0}
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold(config.database_path))
+        clock = await stack.enter_async_context(timekeeping())
+        store = open_store(config)
+        stack.callback(store.close)
+        for name in config.connections:
+            line = open_line(config, name, store, clock)
+            stack.push_async_callback(line.connector.http.close)
+            sync = Sync(line, store, lambda: None)
+            await sync.contact()
+            await sync.backfill(progress)
+            await sync.poll()
+            while await sync.read_old_messages():
+                _report(store, name, progress)
+            counts = _report(store, name, progress)
+            totals["requests"] += line.connector.http.requests
+            for key, count in counts.items():
+                totals[key] += count
+    return {**totals, "seconds": round(time.monotonic() - began, 3)}
+
+
+def _report(store: Store, name: str, progress: Progress) -> dict[str, int]:
+    with store.reading() as tx:
+        counts = tx.mirror.counts(name)
+    progress(name, counts["tickets"], counts["messages"])
+    return counts
+
+
+@dataclass(frozen=True)
+class TrialWish:
+    """One wish as it would be judged now."""
+
+    wish: dict[str, Any]
+    body: str
+    """What would stand in the note, or `field: was -> new`."""
+    because: str
+    evidence: list[str]
+    confidence: float | None
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a plugin would do on a ticket now."""
+
+    ticket: Ref
+    plugin: str
+    silent: str
+    """Why there is no wish; empty when there is one."""
+    wishes: tuple[TrialWish, ...]
+
+
+async def try_plugin(config: Config, plugin: str, ref: Ref) -> Trial:
+    """Run one plugin on one ticket as it stands in the PSA now; nothing is written and nothing is remembered."""
+    enabled = _named_plugin(config, plugin)
+    if ref.connection not in config.connections:
+        raise ConfigError(f"connections: there is no {ref.connection}; known: {', '.join(config.connections)}")
+    async with AsyncExitStack() as stack:
+        clock = await stack.enter_async_context(timekeeping())
+        store = open_store(config)
+        stack.callback(store.close)
+        line = open_line(config, ref.connection, store, clock)
+        stack.push_async_callback(line.connector.http.close)
+        await line.connector.known_good()
+        line.directory = await line.connector.directory()
+        return await _trial(config, enabled, store, line, ref)
+
+
+def _named_plugin(config: Config, plugin: str) -> EnabledPlugin:
+    enabled = config.plugins.get(plugin)
+    if enabled is None:
+        raise ConfigError(f"plugins: there is no {plugin}; known: {', '.join(config.plugins)}")
+    return enabled
+
+
+async def _trial(config: Config, enabled: EnabledPlugin, store: Store, line: Line, ref: Ref) -> Trial:
+    sync = Sync(line, store, lambda: None)
+    thread = await sync.glance(ref)
+    change = Change(thread_id=thread.id, revision=thread.revision, key="try")
+    lines: Mapping[str, Line] = {line.name: line}
+    dispatch = Dispatch(config, store, lines, lambda: None)
+    why = stopped(config, line, thread, thread.ticket)
+    wished = await dispatch.ask(enabled.name, change, thread, line.clock.now())
+    if wished.outcome == "failed":
+        raise CopilotError(f"{enabled.name} failed on {ref}: {wished.why}")
+    found = []
+    for wish in wished.actions:
+        with store.reading() as tx:
+            verdict = judge(dispatch.case(tx, enabled, thread, line, wish, None))
+        found.append(
+            TrialWish(
+                wish.model_dump(mode="json"),
+                body_of(wish),
+                wish.because,
+                list(wish.evidence),
+                wish.confidence,
+                verdict.verdict,
+                verdict.reason,
+            )
+        )
+    silent = "" if found else (f"stopped: {why}" if why else "the plugin has nothing to say here")
+    return Trial(ref, enabled.name, silent, tuple(found))
+
+
+async def check(config: Config) -> dict[str, list[Finding]]:
+    """What the live tenants allow, lack, and would set off."""
+    found: dict[str, list[Finding]] = {}
+    async with AsyncExitStack() as stack:
+        clock = await stack.enter_async_context(timekeeping())
+        store = open_store(config)
+        stack.callback(store.close)
+        directories = {}
+        for name in config.connections:
+            line = open_line(config, name, store, clock)
+            stack.push_async_callback(line.connector.http.close)
+            try:
+                found[name] = await line.connector.check()
+                directories[name] = await line.connector.directory()
+            except PsaError as exc:
+                found[name] = [*found.get(name, []), Finding("fault", "connection", str(exc))]
+        for wrong in config.check_against(directories):
+            found[next(iter(found))].append(Finding("fault", "config", wrong))
+    return found
+
+
+async def carry_out(config: Config, write_id: int, patience: float = 30) -> WriteRow:
+    """See a promised write to its end: by the running daemon, or here under the lock when there is none."""
+    store = open_store(config)
+    try:
+        if held(config.database_path):
+            return await _wait_for(store, write_id, patience)
+        return await _write_here(config, store, write_id, patience)
+    finally:
+        store.close()
+
+
+async def _write_here(config: Config, store: Store, write_id: int, patience: float) -> WriteRow:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold(config.database_path))
+        clock = await stack.enter_async_context(timekeeping())
+        lines = {}
+        with store.reading() as tx:
+            row = tx.work.write(write_id)
+        if row is None:
+            raise CopilotError(f"there is no write {write_id}")
+        line = open_line(config, row.connection, store, clock)
+        stack.push_async_callback(line.connector.http.close)
+        lines[row.connection] = line
+        await Sync(line, store, lambda: None).contact()
+        outbox = Outbox(config, store, lines, lambda: None)
+        return await _wait_for(store, write_id, patience, lambda: outbox.write(write_id))
+
+
+async def _wait_for(store: Store, write_id: int, patience: float, push: Callable[[], Any] | None = None) -> WriteRow:
+    deadline = time.monotonic() + patience
+    while True:
+        if push:
+            await push()
+        with store.reading() as tx:
+            row = tx.work.write(write_id)
+        if row is None:
+            raise CopilotError(f"there is no write {write_id}")
+        if row.state not in ("pending", "sending") or time.monotonic() > deadline:
+            return row
+        await asyncio.sleep(0.2)
