@@ -7,7 +7,7 @@ import contextvars
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -98,7 +98,8 @@ class DbosEngine:
     async def stop(self) -> None:
         """Stop within seconds; what is cut short stays pending and is done again at the next start."""
         self._stopping = True
-        await self._call(_claim_no_more)
+        with suppress(Exception):  # politeness only: a file that fails now must not keep us from stopping
+            await self._call(_claim_no_more)
         # A queue that is being looked through has the old limit in its hand still.
         await asyncio.gather(self._quiet(LAST_MOMENT), asyncio.sleep(2.2 * POLL_SECONDS))
         await self._call(self._close)
