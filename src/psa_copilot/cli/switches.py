@@ -1,0 +1,117 @@
+"""Commands that stop and start writing: pause, resume, rearm, release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from psa_copilot.cli import desk, output
+from psa_copilot.cli.options import AsJson, ConfigFile, PluginArgument
+from psa_copilot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from psa_copilot.config import Config
+
+SomeConnection = Annotated[str, typer.Option("--connection", help="Only this connection; left out: all.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """These commands become the program's."""
+    for command in (pause, resume, rearm, release):
+        app.command()(command)
+
+
+def pause(
+    why: Annotated[str, typer.Option(help="The reason, for the ledger.")] = "",
+    connection: SomeConnection = "",
+    config: ConfigFile = desk.DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Stop all writes, at once and until `resume`; a running daemon goes on reading and thinking.
+
+    What is promised is kept, and judged again on resume. JSON: {"paused": [connection, ...]}.
+    """
+    from psa_copilot.engine import commands
+
+    settings = desk.read_config(config)
+    names = _connections(settings, connection)
+    with desk.opened(settings) as store, store.transaction() as tx:
+        commands.pause(tx, connection, why, desk.now())
+    if as_json:
+        output.show_json({"paused": names})
+    else:
+        output.say(f"{', '.join(names)}: nothing is written until `psa-copilot resume`")
+
+
+def resume(connection: SomeConnection = "", config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """End a pause. What was promised is judged again, and what came too late ends as expired.
+
+    JSON: {"resumed": [connection, ...]}.
+    """
+    from psa_copilot.engine import commands
+
+    settings = desk.read_config(config)
+    names = _connections(settings, connection)
+    with desk.opened(settings) as store, store.transaction() as tx:
+        commands.resume(tx, connection, desk.now())
+    if as_json:
+        output.show_json({"resumed": names})
+    else:
+        output.say(f"{', '.join(names)}: writing again")
+
+
+def rearm(
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="A connection's name in the configuration.")],
+    plugin: PluginArgument,
+    config: ConfigFile = desk.DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Let a plugin write again after its breaker has tripped; look into the ledger first.
+
+    JSON: {"connection", "plugin"}.
+    """
+    from psa_copilot.engine import commands
+
+    settings = desk.read_config(config)
+    _connections(settings, connection)
+    with desk.opened(settings) as store, store.transaction() as tx:
+        commands.rearm(tx, connection, plugin, desk.now())
+    if as_json:
+        output.show_json({"connection": connection, "plugin": plugin})
+    else:
+        output.say(f"{plugin} on {connection} is armed again")
+
+
+def release(
+    plugin: PluginArgument,
+    batch: Annotated[int, typer.Option(min=1, help="How many findings to let go.")] = 10,
+    config: ConfigFile = desk.DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Let some of a plugin's old findings go, oldest first; they are held back until a human does.
+
+    JSON: {"released": number}.
+    """
+    from psa_copilot.engine import commands
+
+    settings = desk.read_config(config)
+    _known_plugin(settings, plugin)
+    with desk.opened(settings) as store, store.transaction() as tx:
+        released = commands.release(tx, plugin, batch, desk.now())
+    if as_json:
+        output.show_json({"released": released})
+    else:
+        output.say(f"{released} released" if released else f"{plugin} holds nothing back")
+
+
+def _connections(config: Config, name: str) -> list[str]:
+    """The connections that are meant; ConfigError for a name that is not there."""
+    if name and name not in config.connections:
+        raise ConfigError(f"no connection is called {name}; there are: {', '.join(config.connections)}")
+    return [name] if name else list(config.connections)
+
+
+def _known_plugin(config: Config, name: str) -> None:
+    if name not in config.plugins:
+        raise ConfigError(f"no plugin is called {name} in {config.path}; there are: {', '.join(config.plugins)}")
