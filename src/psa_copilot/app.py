@@ -88,11 +88,12 @@ class Daemon:
         if sync.line.directory is None:
             await sync.contact()
             self._check_names()
-            self.ticks.wake(f"background {sync.line.name}")
         elif not sync.line.ok:
             await sync.line.connector.known_good()
         await sync.poll()
-        sync.line.came_back()
+        if not sync.line.ok:
+            sync.line.came_back()
+            self.ticks.wake(f"background {sync.line.name}")
         await self._register(sync)
 
     def _check_names(self) -> None:
@@ -253,7 +254,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         daemon.ticks.start()
         stack.push_async_callback(daemon.ticks.stop)
         _warn_of_risk(config)
-        log.info("started", listen=f"{host}:{port}", **config.summary())
+        log.info("started", **config.summary() | {"listen": f"{host}:{port}"})
         await _until(stop, daemon.fatal)
     log.info("stopped")
 
