@@ -214,7 +214,9 @@ async def test_work_cut_off_by_kill_9_is_done_again_after_a_restart(file: Path) 
     assert rows == [5, 6]
 
 
-async def test_a_stop_is_quick_and_what_it_cut_short_is_done_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_is_quick_and_what_it_cut_short_is_told_and_done_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(dbos_engine, "LAST_MOMENT", 0.2)
     begun, cancelled, again = [], [], []
 
@@ -232,6 +234,8 @@ async def test_a_stop_is_quick_and_what_it_cut_short_is_done_again(file: Path, m
         began = time.monotonic()
     assert time.monotonic() - began < 5
     assert cancelled == [1]
+    [told] = caplog.records
+    assert "work_cut_short" in str(told.msg)
 
     async def finish(row: int) -> None:
         again.append(row)

@@ -102,6 +102,8 @@ class DbosEngine:
             await self._call(_claim_no_more)
         # A queue that is being looked through has the old limit in its hand still.
         await asyncio.gather(self._quiet(LAST_MOMENT), asyncio.sleep(2.2 * POLL_SECONDS))
+        if self._under_way:
+            log.warning("work_cut_short", pieces=len(self._under_way))
         await self._call(self._close)
         for task in self._under_way:
             task.cancel()
@@ -192,6 +194,8 @@ class DbosEngine:
         }
 
     def _close(self) -> None:
+        # It warns of each workflow that it cancels, which is all as we want it; the next start sets the level again.
+        logging.getLogger("dbos").setLevel(logging.ERROR)
         DBOS.destroy()
         self._database.dispose()
 
