@@ -101,7 +101,7 @@ class DbosEngine:
         with suppress(Exception):  # politeness only: a file that fails now must not keep us from stopping
             await self._call(_claim_no_more)
         # A queue that is being looked through has the old limit in its hand still.
-        await asyncio.gather(self._quiet(LAST_MOMENT), asyncio.sleep(2.2 * POLL_SECONDS))
+        await asyncio.gather(self._quiet(LAST_MOMENT), asyncio.sleep(2.2 * POLL_SECONDS + 0.1))
         if self._under_way:
             log.warning("work_cut_short", pieces=len(self._under_way))
         await self._call(self._close)
@@ -194,8 +194,8 @@ class DbosEngine:
         }
 
     def _close(self) -> None:
-        # It warns of each workflow that it cancels, which is all as we want it; the next start sets the level again.
-        logging.getLogger("dbos").setLevel(logging.ERROR)
+        # It complains of each workflow that it cuts short, which is all as we want it; a start sets the level again.
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
         DBOS.destroy()
         self._database.dispose()
 
