@@ -1,0 +1,82 @@
+"""The request budget: whatever the burst, no 60 seconds hold more than the configured rate."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from psa_copilot.clock import Clock
+from psa_copilot.engine.budget import TenantBudget
+from psa_copilot.errors import RateLimited
+from psa_copilot.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    kept = Store(tmp_path / "t.db")
+    kept.upgrade()
+    yield kept
+    kept.close()
+
+
+class SteppingClock(Clock):
+    """Time passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = datetime(2026, 3, 2, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.shown
+
+    async def sleep(self, seconds: float) -> None:
+        self.shown += timedelta(seconds=max(0.0, seconds) + 0.001)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("rate", [1, 7, 60, 600])
+async def test_no_minute_holds_more_than_the_rate(store: Store, rate: int) -> None:
+    clock, sent = SteppingClock(), []
+    budget = TenantBudget(store, "main", rate, clock)
+    for _ in range(min(3 * rate, 400) + 2):
+        await budget.take(background=False)
+        sent.append(clock.shown)
+    for first in sent:
+        assert sum(first <= at < first + timedelta(seconds=60) for at in sent) <= rate
+
+
+async def test_two_processes_share_one_budget(store: Store) -> None:
+    clock, sent = SteppingClock(), 0
+    one, other = TenantBudget(store, "main", 60, clock), TenantBudget(store, "main", 60, clock)
+    end = clock.shown + timedelta(seconds=60)
+    while clock.shown < end:
+        await one.take(background=False)
+        await other.take(background=False)
+        sent += 2
+    assert sent <= 62
+
+
+async def test_the_psas_wait_is_kept_by_everybody(store: Store) -> None:
+    clock = SteppingClock()
+    one, other = TenantBudget(store, "main", 600, clock), TenantBudget(store, "main", 600, clock)
+    until = clock.shown + timedelta(seconds=2)
+    one.blocked_until(until)
+    await other.take(background=False)
+    assert clock.shown >= until
+    one.blocked_until(clock.shown + timedelta(minutes=5))
+    with pytest.raises(RateLimited):
+        await other.take(background=False)
+
+
+async def test_background_work_leaves_room_for_everybody_else(store: Store) -> None:
+    clock = SteppingClock()
+    budget = TenantBudget(store, "main", 100, clock)
+    start = clock.shown
+    for _ in range(6):
+        await budget.take(background=True)
+    assert clock.shown > start  # half of the burst of ten is spent, and the rest is not background's
+    spent = clock.shown
+    await budget.take(background=False)
+    assert clock.shown == spent
