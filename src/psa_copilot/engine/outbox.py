@@ -17,7 +17,7 @@ from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.commands import keep_written, paused, says_the_same
 from psa_copilot.engine.lines import Line, owe
-from psa_copilot.engine.policy import SUGGEST, Case, Verdict, is_among_last, judge_again
+from psa_copilot.engine.policy import DAY, SUGGEST, Case, Verdict, is_among_last, judge_again
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.markers import same_text, signed, unsigned
@@ -210,6 +210,9 @@ class Outbox:
         if is_among_last(fresh.thread, ref, living.note_id):
             edit = EditNote(because=action.because, note_id=living.note_id, body=action.body, was=living.body)
             return None, edit
+        since = self._lines[row.connection].clock.now() - DAY
+        if any(other.id != row.id for other in tx.ledger.new_notes(row.connection, since, ticket=row.ticket)):
+            return Verdict("dropped", "noise: this ticket has had its new note for 24 hours"), action
         body = f"{unsigned(action.body)}\nReplaces our note of {note.sent_at:%d %b %H:%M} UTC."
         return None, action.model_copy(update={"body": signed(body, row.plugin, row.marker)})
 
