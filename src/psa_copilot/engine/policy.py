@@ -277,7 +277,9 @@ def _updates(case: Case) -> bool:
         return False
     living = case.tx.ledger.living(case.ref, case.plugin.name)
     if living:
-        return is_among_last(case.thread, case.ref, living.note_id)
+        # A note just written may not have come home to the mirror yet; the outbox looks again before it sends.
+        is_home = any(message.remote_id == living.note_id for message in case.thread.messages)
+        return not is_home or is_among_last(case.thread, case.ref, living.note_id)
     rows = case.tx.work.writes(ticket=(case.ref.connection, case.ref.remote_id))
     return any(row.plugin == case.plugin.name and row.state in ("pending", "sending") for row in rows)
 
