@@ -58,6 +58,7 @@ class Outbox:
         with self._store.reading() as tx:
             row = tx.work.write(row_id)
             why_paused = paused(tx, row.connection) if row else ""
+            another = tx.work.sending_on(row.connection, row.ticket, row_id) if row else False
         if row is None or row.state not in ("pending", "sending"):
             return
         line = self._lines.get(row.connection)
@@ -67,6 +68,9 @@ class Outbox:
             self._end(row, "expired", "expired before it could be sent")
         elif row.state == "pending" and why_paused:
             self._later(row, A_MOMENT, f"paused: {why_paused}")
+        elif row.state == "pending" and another:
+            # Its fate decides what stands in the note; until then our own edit would look like a human's.
+            self._later(row, A_MOMENT, "another write to this ticket")
         else:
             await self._attempt(row, line)
 
@@ -148,7 +152,9 @@ class Outbox:
         ticket = await line.connector.ticket(ref)
         with self._store.transaction() as tx:
             events = tx.mirror.save_tickets([ticket], line.look(Source.POLL))
-            stale = tx.mirror.needs_messages(ticket)
+            # A note of ours that is to be changed is looked at whatever the stamps say: an edit need not move them.
+            changes_a_note = row.action.get("kind") == "edit_note" or tx.ledger.living(ref, row.plugin) is not None
+            stale = changes_a_note or tx.mirror.needs_messages(ticket)
             if stale:
                 tx.mirror.want(ref, "change" if events else "messages")
             else:
@@ -168,25 +174,25 @@ class Outbox:
         if row.expires < now:
             return Verdict("expired", "expired before it could be sent"), action
         if row.undoes is not None:
-            return self._judge_undo(action, fresh), action
+            return self._still_ours(action, fresh), action
         case = Case(
             self._config, line, self._plugin(row), fresh.thread, fresh.ticket, action, tx, now, happened_at=None
         )
         verdict = judge_again(case)
         if verdict is None and isinstance(action, AddNote) and action.living:
             return self._as_living(tx, row, action, fresh)
-        return verdict, action
+        return verdict or self._still_ours(action, fresh), action
 
     def _plugin(self, row: WriteRow) -> EnabledPlugin:
         """The plugin behind a write; the suggestion note is the core's own."""
         return self._config.plugins.get(row.plugin, SUGGEST)
 
     @staticmethod
-    def _judge_undo(action: Action, fresh: Fresh) -> Verdict | None:
-        """Taken back only while it still is ours."""
+    def _still_ours(action: Action, fresh: Fresh) -> Verdict | None:
+        """What we wrote is changed or taken back only while it still stands as we left it."""
         if isinstance(action, ChangeField) and fresh.ticket.field(action.field) != action.was:
             value = fresh.ticket.field(action.field)
-            return Verdict("dropped", f"{action.field.value} is {value!r} now; it is not ours to take back")
+            return Verdict("dropped", f"{action.field.value} is {value!r} now; it is not ours to change")
         if isinstance(action, EditNote):
             note = next((m for m in fresh.thread.messages if m.remote_id == action.note_id), None)
             if note is None or not same_text(note.text, action.was):
