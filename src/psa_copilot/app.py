@@ -273,7 +273,7 @@ async def _until(stop: asyncio.Event, fatal: asyncio.Future[None]) -> None:
 async def sync_once(config: Config, progress: Progress) -> dict[str, float]:
     """Read all that is there and changed into the mirror; nothing is thought about or written."""
     began = time.monotonic()
-    totals = {"tickets": 0.0, "messages": 0.0, "requests": 0.0}
+    totals: dict[str, float] = {"tickets": 0, "messages": 0, "requests": 0}
     async with AsyncExitStack() as stack:
         stack.enter_context(hold(config.database_path))
         clock = await stack.enter_async_context(timekeeping())
