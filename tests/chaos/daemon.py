@@ -21,6 +21,7 @@ import httpx
 TOKEN = "invented-token-of-the-chaos-suite"
 READY_WITHIN = 40.0
 STOP_WITHIN = 10.0
+PROGRAM = Path(sys.executable).with_name("psa-copilot")
 NO_LOOKUP = {"PSA_COPILOT_UNSAFE_NO_LOOKUP": "1"}
 
 
@@ -119,9 +120,8 @@ class Daemon:
 
     def start(self) -> None:
         """Start it; it is not ready yet."""
-        program = Path(sys.executable).with_name("psa-copilot")
         with self.log.open("ab") as log:
-            command = [str(program), "run", "--config", str(self._config)]
+            command = [str(PROGRAM), "run", "--config", str(self._config)]
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env={k: str(v) for k, v in self._env.items()}
             )

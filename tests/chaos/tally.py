@@ -61,8 +61,9 @@ def tally(told: Sequence[Story], notes: Sequence[Note]) -> Tally:
 
 
 def doubled_markers(notes: Sequence[Note]) -> int:
-    """How many markers stand on more than one note."""
-    markers = Counter(marker_of(note["text"]) for note in notes if marker_of(note["text"]))
+    """How many markers stand, or stood before an edit, on more than one note."""
+    worn = [{marker_of(version["text"]) for version in note["versions"]} - {""} for note in notes]
+    markers = Counter(marker for each in worn for marker in each)
     return sum(count > 1 for count in markers.values())
 
 

@@ -18,7 +18,7 @@ SHORT = next(story for story in TOLD if story.kind == "short")
 def recap(story: Story, marker: str = "", last: int = 0) -> dict[str, Any]:
     text = f'Recap: (extract) customer spoke last: "It failed again" [#{last or story.messages}].'
     body = signed(text, "summarize", marker or new_marker())
-    return {"ticket": story.number, "text": body, "internal": True}
+    return {"ticket": story.number, "text": body, "internal": True, "versions": [{"text": body}]}
 
 
 def test_one_recap_that_knows_the_last_message_is_right() -> None:
