@@ -80,7 +80,7 @@ def _arguments() -> argparse.Namespace:
 
 def _ordinary(seeds: range, keep: bool) -> Iterator[Outcome]:
     for each in _all(storm, seeds, keep):
-        _show(each)
+        _show(each, " FAILED" if each.troubles else "")
         _show_troubles(each.troubles)
         if each.troubles:
             print(f"  again: make chaos SEEDS=1 FIRST={each.seed}", flush=True)
@@ -134,10 +134,10 @@ def _too_few_in_flight(outcomes: list[Outcome]) -> list[str]:
     return [] if seen >= wanted else [f"only {seen} kills fell on a write in flight; {wanted} are wanted"]
 
 
-def _show(each: Outcome) -> None:
+def _show(each: Outcome, verdict: str = "") -> None:
     figures = " ".join(f"{name}={getattr(each, name)}" for name in (*TOTALS, "seconds"))
     engine = " engine file lost" if each.engine_lost else ""
-    print(f"seed {each.seed}: {figures}{engine}{' FAILED' if each.troubles else ''}", flush=True)
+    print(f"seed {each.seed}: {figures}{engine}{verdict}", flush=True)
 
 
 def _show_troubles(troubles: Iterable[str]) -> None:
