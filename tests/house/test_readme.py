@@ -1,5 +1,6 @@
 """What the README shows works as shown."""
 
+import json
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from psa_copilot import (
     Ticket,
     Tools,
 )
+from psa_copilot.text import Text
 from tests.house.tree import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -102,3 +104,27 @@ async def test_the_readme_plugin_is_silent_when_somebody_answered(plugin: Plugin
 def test_the_readme_plugin_has_fifteen_lines() -> None:
     [source] = code("python")
     assert len([line for line in source.splitlines() if line.strip()]) <= 15
+
+
+def test_the_ticket_before_and_after_is_the_demos() -> None:
+    scenario = json.loads((ROOT / "src/psa_copilot/sandbox/scenarios/demo.json").read_text())
+    told = next(ticket for ticket in scenario["tickets"] if ticket["id"] == "vpn")["messages"]
+    told += [s["message"] for s in scenario["steps"] if s["ticket"] == "vpn" and s["do"] == "message"]
+    by = {"customer": ActorClass.CUSTOMER, "agent": ActorClass.TECHNICIAN}
+    messages = tuple(
+        Message(
+            remote_id=str(n),
+            ticket=REF,
+            by=by[one["role"]],
+            internal=one.get("internal", False),
+            text=one["text"],
+            sent_at=NOON - timedelta(hours=len(told) - n),
+        )
+        for n, one in enumerate(told, 1)
+    )
+    ticket = Ticket(ref=REF, number="7", title="VPN", opened_at=NOON, updated_at=NOON)
+    recap = Text().recap(Thread(id=str(REF), revision=1, tickets=(ticket,), messages=messages))
+    shown = re.search(r"^    Recap: .*?(?=^    -- copilot)", README, re.MULTILINE | re.DOTALL)
+    assert shown
+    pieces = [piece.strip(' ";.') for line in shown[0].splitlines() for piece in line.split("...")]
+    assert all(piece in recap for piece in pieces if piece), recap
