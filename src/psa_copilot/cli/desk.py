@@ -44,20 +44,27 @@ def now() -> datetime:
 @contextmanager
 def opened(config: Config) -> Iterator[Store]:
     """The database that is there; CopilotError when no daemon has made one yet."""
-    with maybe_opened(config) as store:
-        if store is None:
-            raise CopilotError(f"there is no database {config.database_path} yet; `psa-copilot run` makes it")
+    if not config.database_path.exists():
+        raise CopilotError(f"there is no database {config.database_path} yet; `psa-copilot run` makes it")
+    with made(config) as store:
         yield store
 
 
 @contextmanager
 def maybe_opened(config: Config) -> Iterator[Store | None]:
     """The database, or None when no daemon has made one yet: a look must not leave a file behind."""
-    from psa_copilot.store import Store
-
     if not config.database_path.exists():
         yield None
         return
+    with made(config) as store:
+        yield store
+
+
+@contextmanager
+def made(config: Config) -> Iterator[Store]:
+    """The database, made if it is not there yet."""
+    from psa_copilot.store import Store
+
     store = Store(config.database_path)
     try:
         store.upgrade()

@@ -36,7 +36,8 @@ def pause(
 
     settings = desk.read_config(config)
     names = _connections(settings, connection)
-    with desk.opened(settings) as store, store.transaction() as tx:
+    # Before the very first start too: who wants to be sure shall not have to start it first.
+    with desk.made(settings) as store, store.transaction() as tx:
         commands.pause(tx, connection, why, desk.now())
     if as_json:
         output.show_json({"paused": names})
