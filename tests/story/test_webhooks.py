@@ -1,0 +1,219 @@
+"""Webhooks: ten of each, in any order, beside a poll; and those that nobody at the PSA has sent."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from psa_copilot.sandbox import Sandbox, running
+from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
+from tests.connectors.sandbox_api import human, replace
+from tests.story.daemon import (
+    Copilot,
+    copilot_on,
+    ids_of,
+    invented,
+    reads_of_notes,
+    recaps,
+    to_file,
+    until,
+    until_ready,
+)
+
+TIMES = 10
+EACH = 25  # forgeries of one kind
+LAST_WORDS = "Now it also beeps three times; reception wants a call before four."
+LAST_TITLE = "Printer on floor two: red lamp, three beeps"
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A webhook as the PSA sent it, or as somebody else made it."""
+
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return dict(json.loads(self.body))
+
+
+def callbacks(psa: Sandbox, after: int = 0) -> list[Callback]:
+    """What the PSA sent or lost on the way, signed as it was."""
+    return [Callback(row["body"].encode(), row["headers"]) for row in psa.callbacks()[after:]]
+
+
+async def post(copilot: Copilot, callback: Callback) -> int:
+    """Deliver it; the status of the answer."""
+    answer = await copilot.http.post("/webhooks/main", content=callback.body, headers=callback.headers)
+    return answer.status_code
+
+
+def polls(rows: list[dict[str, Any]]) -> int:
+    """How often changed tickets were asked for."""
+    return sum(row["path"].endswith("/service/tickets") and "lastUpdated" in row["query"] for row in rows)
+
+
+def reads_before_writes(rows: list[dict[str, Any]], ticket: int) -> int:
+    """Reads of the notes that belong to a look right before a write; they are not owed to a revision."""
+    ours = [row for row in rows if f"/tickets/{ticket}" in row["path"] and row["key"] == "pub"]
+    looks = [ours[number - 2 : number] for number, row in enumerate(ours) if row["method"] in ("POST", "PATCH")]
+    return sum(look[0]["path"].endswith(f"/tickets/{ticket}") and reads_of_notes(look, ticket) for look in looks)
+
+
+async def start_of_a_second(psa: Sandbox) -> None:
+    """Two deeds right after this fall into one second of the PSA."""
+    await until(lambda: psa.now().microsecond < 150_000, 5, "a second begins", every=0.02)
+
+
+async def revise_three_times(psa: Sandbox, ticket: int) -> None:
+    """A message and another title in one second, a message in the next."""
+    await start_of_a_second(psa)
+    with human(psa.url) as person:
+        psa.inject(ticket, {"role": "customer", "text": "It failed again at nine."})
+        person.patch(f"/service/tickets/{ticket}", json=replace("summary", LAST_TITLE)).raise_for_status()
+        stamps = [json.loads(callback.told["Entity"])["_info"]["lastUpdated"] for callback in callbacks(psa)[-2:]]
+        assert stamps[0] == stamps[1], "two revisions within one second"
+        await until(lambda: psa.now().isoformat() > stamps[0].replace("Z", ".999"), 3, "the second is over", every=0.02)
+        psa.inject(ticket, {"role": "customer", "text": LAST_WORDS})
+
+
+async def deliver_shuffled(psa: Sandbox, copilot: Copilot, told: list[Callback], seed: int) -> set[int]:
+    """Each ten times in a random order, spread so that a poll falls into the middle of it."""
+    deliveries = told * TIMES
+    random.Random(seed).shuffle(deliveries)
+    before, answers = polls(psa.log()), set()
+    half = len(deliveries) // 2
+    for callback in deliveries[:half]:
+        answers.add(await post(copilot, callback))
+    await until(lambda: polls(psa.log()) > before, 10, "a poll", every=0.01)
+    answers |= set(await asyncio.gather(*(post(copilot, callback) for callback in deliveries[half:])))
+    return answers
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_three_revisions_ten_times_each_in_any_order_make_one_recap(tmp_path: Path, seed: int) -> None:
+    tickets = to_file(tmp_path, invented(3, seed))
+    with running(ConnectWiseSandbox, tickets=tickets) as psa:
+        async with copilot_on(psa, tmp_path, poll_every="3s") as copilot:
+            await until_ready(copilot)
+            ticket = ids_of(psa)[0]
+            await until(lambda: reads_of_notes(psa.log(), ticket) == 1, 10, "the background has read the ticket")
+            psa.faults("callback_lost=1")
+            polled = polls(psa.log())
+            await until(lambda: polls(psa.log()) > polled, 10, "a poll", every=0.01)
+            began = len(psa.log())
+            await revise_three_times(psa, ticket)
+            told = callbacks(psa)[-3:]
+            psa.faults()
+            assert await deliver_shuffled(psa, copilot, told, seed) == {202}
+            await until(lambda: recaps(psa)[ticket], 15, "the recap")
+            await until(lambda: not copilot.open_work() and polls(psa.log(began)) >= 4, 15, "all is done")
+
+            rows = psa.log(began)
+            thread = copilot.thread(ticket)
+            assert thread.ticket.title == LAST_TITLE
+            assert LAST_WORDS in [message.text for message in thread.messages]
+            reads, safety = reads_of_notes(rows, ticket), reads_before_writes(rows, ticket)
+            revisions = 3 + sum(row["committed"] and row["key"] == "pub" for row in rows)
+            print(f"seed {seed}: {reads - safety} reads of notes for {revisions} revisions, our own among them")  # noqa: T201 - figures to look at
+            assert 1 <= reads - safety <= revisions
+            assert recaps(psa) == {ticket: 1}
+
+
+def resigned(told: dict[str, Any], key: str) -> Callback:
+    """Signed correctly, with a key of somebody's own."""
+    body = json.dumps(told).encode()
+    digest = hmac.new(hashlib.sha256(key.encode()).digest(), body, hashlib.sha256).digest()
+    return Callback(body, {"x-content-signature": base64.b64encode(digest).decode()})
+
+
+@dataclass
+class Stranger:
+    """Somebody else's server, which offers a signing key."""
+
+    key: str = "an-invented-key-of-a-stranger"
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked.append((await reader.readuntil(b"\r\n")).decode())
+        body = json.dumps({"signing_key": self.key}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n")
+        writer.write(b"content-length: %d\r\n\r\n%b" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def stranger() -> AsyncIterator[Stranger]:
+    """Listens on a port of its own until the end of the block."""
+    somebody = Stranger()
+    async with await asyncio.start_server(somebody.serve, "127.0.0.1", 0) as server:
+        somebody.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/signingkey"
+        yield somebody
+
+
+def forgeries(genuine: Callback, key_url: str, key: str) -> dict[str, Callback]:
+    """What somebody could send who has seen one genuine webhook."""
+    told = genuine.told
+    changed = json.dumps(told | {"Action": "deleted"}).encode()
+    unsigned = {name: value for name, value in genuine.headers.items() if name != "x-content-signature"}
+    return {
+        "forged": resigned(told, "guessed"),
+        "unsigned": Callback(genuine.body, unsigned),
+        "replayed with a changed body": Callback(changed, genuine.headers),
+        "a key of a foreign host": resigned(told | {"Metadata": {"key_url": key_url}}, key),
+    }
+
+
+async def test_what_the_psa_has_not_sent_is_refused_and_costs_it_nothing(tmp_path: Path) -> None:
+    tickets = to_file(tmp_path, invented(3))
+    with running(ConnectWiseSandbox, tickets=tickets) as psa:
+        async with stranger() as somebody, copilot_on(psa, tmp_path, poll_every="60s") as copilot:
+            await until_ready(copilot)
+            ticket = ids_of(psa)[0]
+            psa.inject(ticket, {"role": "agent", "text": "I shall look at it in the afternoon."})
+            await until(lambda: recaps(psa)[ticket], 15, "the recap by webhook alone")
+            await until(lambda: not copilot.open_work() and len(psa.callbacks()) == 2, 10, "our own note came home")
+            genuine, asked = callbacks(psa)[0], len(psa.log())
+            bad = forgeries(genuine, somebody.url, somebody.key)
+            for kind, callback in bad.items():
+                answers = await asyncio.gather(*(post(copilot, callback) for _ in range(EACH)))
+                assert set(answers) == {401}, kind
+            assert psa.log(asked) == []
+            assert somebody.asked == []
+            [warning] = copilot.said.all("webhooks_forged")
+            assert warning["level"] == "warning"
+            assert ticket in copilot.live_tickets()
+
+            # The door is shut to forgeries, not to everybody.
+            assert await post(copilot, genuine) == 202
+            async with httpx.AsyncClient(trust_env=False) as http:
+                assert (await http.get(somebody.url)).json() == {"signing_key": somebody.key}
+
+
+async def test_before_any_key_is_known_a_storm_of_forgeries_costs_one_read(tmp_path: Path) -> None:
+    with running(ConnectWiseSandbox, tickets=to_file(tmp_path, invented(1))) as psa:
+        async with copilot_on(psa, tmp_path, poll_every="60s") as copilot:
+            await until_ready(copilot)
+            psa.faults("callback_lost=1")
+            psa.inject(ids_of(psa)[0], {"role": "agent", "text": "I shall look at it in the afternoon."})
+            [genuine] = callbacks(psa)
+            bad = resigned(genuine.told, "guessed")
+            answers = await asyncio.gather(*(post(copilot, bad) for _ in range(EACH)))
+            assert set(answers) == {401}
+            assert sum("signingkey" in row["path"] for row in psa.log()) == 1
+            assert copilot.said.count("webhooks_forged") == 1
