@@ -26,7 +26,7 @@ from psa_copilot.engine.policy import judge, stopped
 from psa_copilot.engine.relay import Relay
 from psa_copilot.engine.schedule import Ticks
 from psa_copilot.engine.sync import Progress, Sync
-from psa_copilot.errors import ConfigError, CopilotError, Forged, PsaError
+from psa_copilot.errors import AuthFailed, ConfigError, CopilotError, Forged, NotReady, PsaError, RateLimited
 from psa_copilot.events import Change
 from psa_copilot.http import Http
 from psa_copilot.models import Ref
@@ -85,14 +85,16 @@ class Daemon:
             self.ticks.wake(f"poll {name}")
 
     async def _poll(self, sync: Sync) -> None:
+        began, was_ok = self.clock.now(), sync.line.ok
         if sync.line.directory is None:
             await sync.contact()
             self._check_names()
         elif not sync.line.ok:
             await sync.line.connector.known_good()
         await sync.poll()
-        if not sync.line.ok:
-            sync.line.came_back()
+        sync.line.went_well(began)
+        if sync.line.ok and not was_ok:
+            self.ticks.wake(f"inbox {sync.line.name}")
             self.ticks.wake(f"background {sync.line.name}")
         await self._register(sync)
 
@@ -108,8 +110,10 @@ class Daemon:
         if not url or name in self._registered or not sync.line.connector.can.webhooks:
             return
         try:
-            await sync.line.connector.register_webhooks(f"{url.rstrip('/')}/webhooks/{name}?recordId=")
+            await sync.line.connector.register_webhooks(f"{url.rstrip('/')}/webhooks/{name}")
             log.info("webhooks_registered", connection=name)
+        except (NotReady, RateLimited, AuthFailed):
+            return  # the next poll tries again
         except PsaError as exc:
             log.warning("webhooks_unregistered", connection=name, why=str(exc))
         self._registered.add(name)
@@ -152,15 +156,22 @@ class Daemon:
 
 
 def _guarded(sync: Sync, work: Callable[[], Any], *, reached: bool = False) -> Callable[[], Any]:
-    """A tick that turns a PSA's failure into the line's health; `reached`: only after the first contact."""
+    """A tick that turns a PSA's failure into the line's health; `reached`: only after the first contact.
+
+    Those ticks rest while our credentials are not accepted: the poll probes that, and wrong keys in great number
+    look like an attack.
+    """
 
     async def tick() -> None:
-        if reached and sync.line.directory is None:
+        if reached and (sync.line.directory is None or sync.line.locked_out):
             return
+        returns = sync.line.returns
         try:
             await work()
         except PsaError as exc:
-            sync.line.went_away(exc)
+            # What failed side by side is told at the end of it all; the PSA may be back by then.
+            if sync.line.returns == returns:
+                sync.line.went_away(exc)
 
     return tick
 

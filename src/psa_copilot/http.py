@@ -129,6 +129,7 @@ class _Wire:
         self.client = httpx.AsyncClient(limits=_LIMITS, timeout=timeout, trust_env=False, follow_redirects=False)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.skew = timedelta()
+        self.limited: Callable[[RateLimited], None] = lambda error: None
 
 
 class Http:
@@ -206,6 +207,10 @@ class Http:
     async def delete(self, path: str, *, doing: str = "") -> Answer:
         """Take something away; never repeated."""
         return await self._try(self._request("DELETE", path, doing, None, None, None))
+
+    def when_limited(self, tell: Callable[[RateLimited], None]) -> None:
+        """Tell of each 429, also of those that another try makes good."""
+        self._wire.limited = tell
 
     async def close(self) -> None:
         """Hang up; the views share the connections and end with it."""
@@ -296,9 +301,11 @@ class Http:
         wait = _retry_after(response.headers, self.psa_now())
         moment = self.clock.now() + wait
         self._budget.blocked_until(moment)
-        return RateLimited(
+        error = RateLimited(
             self.connection, request.doing, f"{why}; wait {wait.total_seconds():g} s", retry_after=moment
         )
+        self._wire.limited(error)
+        return error
 
     def _what_to_check(self) -> str:
         keys = [f"connections.{self.connection}.{key}" for key in self._door.keys]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psa_copilot import logs, metrics
 from psa_copilot.clock import Clock
 from psa_copilot.connector import ConnectionSettings, Connector
-from psa_copilot.errors import AuthFailed, PsaError
+from psa_copilot.errors import AuthFailed, PsaError, RateLimited
 from psa_copilot.events import Event, Source
 from psa_copilot.models import ActorClass, Board, Directory, Meaning, Ref, Status, Ticket
 from psa_copilot.store import Look, Transaction
 
 log = logs.get("line")
+
+CALM = timedelta(seconds=15)
+"""Without a 429 for so long, a storm of them is over; in its midst many requests go through."""
 
 
 @dataclass
@@ -31,7 +34,13 @@ class Line:
     """Empty while all is well."""
     locked_out: bool = False
     """Our credentials are not accepted: nothing is written until a probe succeeds."""
+    returns: int = 0
+    """How often the PSA has come back."""
     _warned: bool = field(default=False, repr=False)
+    _limited_at: datetime | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.connector.http.when_limited(self.went_away)
 
     @property
     def ok(self) -> bool:
@@ -41,16 +50,24 @@ class Line:
     def went_away(self, error: PsaError) -> None:
         """The PSA did not answer; said once per outage."""
         self.why, self.locked_out = str(error), isinstance(error, AuthFailed)
+        if isinstance(error, RateLimited):
+            self._limited_at = self.clock.now()
         if not self._warned:
             self._warned = True
             metrics.OUTAGES.labels(self.name).inc()
             log.warning("psa_away", connection=self.name, why=str(error))
 
-    def came_back(self) -> None:
-        """The PSA answers; said once per outage."""
-        if self._warned:
+    def went_well(self, began: datetime) -> None:
+        """A poll that began then went through: unless a 429 slowed it, the PSA answers; said once per outage."""
+        if self._limited_at and self._limited_at >= began:
+            return
+        if not self.ok:
+            self.returns += 1
+        self.why, self.locked_out = "", False
+        is_calm = self._limited_at is None or self.clock.now() - self._limited_at >= CALM
+        if self._warned and is_calm:
+            self._warned = False
             log.info("psa_back", connection=self.name)
-        self.why, self.locked_out, self._warned = "", False, False
 
     def look(self, source: Source) -> Look:
         """The circumstances of a read that begins now."""

@@ -314,13 +314,27 @@ class Outbox:
 
     async def _maybe_gone(self, row: WriteRow, line: Line, exc: PsaError) -> None:
         """A 404 may mean a rotated key: believed only when a known-good read succeeds right after."""
+        ref = line.ref(row.ticket)
+        try:
+            await line.connector.known_good()
+            await line.connector.ticket(ref)
+        except NotFound:
+            await self._surely_gone(row, line, exc)
+        except PsaError as away:
+            line.went_away(away)
+            self._later(row, SOON, str(away))
+        else:
+            self._later(row, SOON, str(exc), counts=True)
+
+    async def _surely_gone(self, row: WriteRow, line: Line, exc: PsaError) -> None:
+        """Between two known-good reads, a 404 is about the ticket."""
         try:
             await line.connector.known_good()
         except PsaError as away:
             line.went_away(away)
             self._later(row, SOON, str(away))
-            return
-        self._end(row, "dropped", str(exc))
+        else:
+            self._end(row, "dropped", str(exc))
 
 
 def _as_state(verdict: str) -> str:

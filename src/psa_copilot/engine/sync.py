@@ -241,7 +241,11 @@ class Sync:
         return known.model_copy(update={"tickets": tickets, "messages": tuple(ordered)})
 
     async def _maybe_gone(self, ref: Ref) -> None:
-        """A 404 may also mean that our key was rotated: archived only if a known-good read succeeds right after."""
+        """A 404 may also mean that our key was rotated: archived only if a known-good read succeeds right after.
+
+        And right before: a key that was put right between the two would bear false witness.
+        """
+        await self.line.connector.known_good()
         try:
             await self.line.connector.ticket(ref)
         except NotFound:
