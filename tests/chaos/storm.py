@@ -23,6 +23,8 @@ GAP = (0.05, 0.25)  # seconds between two messages
 LOOK_EVERY = 0.002
 RECOVERS = 0.7
 """How often the daemon is at work again before more is said."""
+STORM_AT_MOST = 25.0
+"""Seconds that faults go on after everything was said, until most of it was written."""
 QUIET_FOR = 4.0
 QUIET_WITHIN = 90.0
 POLLS = 3
@@ -31,7 +33,7 @@ JUST_SENT = 0.05
 # What happens besides the cuts changes from seed to seed.
 _BESIDE = (
     "cut_before=0.05,http_500=0.03,callback_lost=0.2",
-    "http_429=0.05,slow=0.05,callback_doubled=0.3",
+    "http_429=0.02,slow=0.03,callback_doubled=0.3",
     "html_502=0.04,timeout=0.01,callback_lost=0.5",
     "http_500=0.05,slow=0.08,callback_lost=0.2,callback_doubled=0.2",
     "cut_before=0.03,http_429=0.02,http_500=0.02,html_502=0.02,slow=0.03,timeout=0.005,callback_lost=0.1",
@@ -160,6 +162,8 @@ class _Storm:
         for step in steps[KILLS * size :]:
             say(self._sandbox, step)
             time.sleep(self._chance.uniform(*GAP))
+        recaps = sum(story.recap for story in {step.story for step in steps})
+        until(lambda: traffic(self._sandbox.log()).writes >= recaps, STORM_AT_MOST, 0.25)
         self._sandbox.faults()
 
     def _part(self, steps: list[Step], part: int) -> None:
