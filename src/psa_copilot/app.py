@@ -85,14 +85,14 @@ class Daemon:
             self.ticks.wake(f"poll {name}")
 
     async def _poll(self, sync: Sync) -> None:
-        began, was_ok = self.clock.now(), sync.line.ok
+        was_ok = sync.line.ok
         if sync.line.directory is None:
             await sync.contact()
             self._check_names()
         elif not sync.line.ok:
             await sync.line.connector.known_good()
         await sync.poll()
-        sync.line.went_well(began)
+        sync.line.went_well()
         if sync.line.ok and not was_ok:
             self.ticks.wake(f"inbox {sync.line.name}")
             self.ticks.wake(f"background {sync.line.name}")

@@ -22,7 +22,7 @@ from psa_copilot.models import Ref, Thread
 from psa_copilot.sandbox import Sandbox
 from psa_copilot.store import InboxRow, Store
 
-CONNECTION = {
+CONNECTION: dict[str, Any] = {
     "use": "connectwise",
     "company": "sandbox",
     "public_key": "pub",
@@ -135,7 +135,7 @@ async def until_ready(copilot: Copilot, within: float = 30.0) -> None:
 
 
 @asynccontextmanager
-async def copilot_on(psa: Sandbox, folder: Path, **connection: object) -> AsyncIterator[Copilot]:
+async def copilot_on(psa: Sandbox, folder: Path, **connection: Any) -> AsyncIterator[Copilot]:
     """The daemon on this sandbox until the end of the block, stopped as SIGTERM would stop it."""
     path, url = write_config(folder, psa.url, **connection)
     with listening() as said:
@@ -194,7 +194,7 @@ async def watching(copilot: Copilot, every: float = 0.05) -> AsyncIterator[None]
 
 def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
     """Tickets of three messages: one more makes them long enough for a recap."""
-    dice = random.Random(seed)  # noqa: S311 - invented tickets, no secrets
+    dice = random.Random(seed)
     return [_ticket(number, dice) for number in range(1, count + 1)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -57,15 +57,19 @@ class Line:
             metrics.OUTAGES.labels(self.name).inc()
             log.warning("psa_away", connection=self.name, why=str(error))
 
-    def went_well(self, began: datetime) -> None:
-        """A poll that began then went through: unless a 429 slowed it, the PSA answers; said once per outage."""
-        if self._limited_at and self._limited_at >= began:
+    def answered(self, began: datetime) -> None:
+        """A poll that began then was told what changed: the PSA is there, unless a 429 was in the way just now."""
+        long_ago = self.clock.now() - 2 * self.settings.poll_every
+        if self._limited_at and self._limited_at >= max(began, long_ago):
             return
         if not self.ok:
             self.returns += 1
         self.why, self.locked_out = "", False
+
+    def went_well(self) -> None:
+        """A whole poll went through; that the PSA is back is said once per outage."""
         is_calm = self._limited_at is None or self.clock.now() - self._limited_at >= CALM
-        if self._warned and is_calm:
+        if self._warned and self.ok and is_calm:
             self._warned = False
             log.info("psa_back", connection=self.name)
 
@@ -106,8 +110,13 @@ class Line:
         return self.settings.statuses.get(ticket.board, {}).get(ticket.status)
 
 
+def is_news(events: Iterable[Event]) -> bool:
+    """Whether somebody else did something lately; our own writes and old history are no news."""
+    return any(event.source in (Source.POLL, Source.WEBHOOK) for event in events)
+
+
 def owe(tx: Transaction, line: Line, ref: Ref, events: Sequence[Event], *, always: bool = False) -> None:
     """Somebody did something: the thread is to be thought about. Our own writes and old news are not news."""
-    if always or any(event.source in (Source.POLL, Source.WEBHOOK) for event in events):
+    if always or is_news(events):
         thread_id, revision = tx.mirror.touch_thread(ref)
         tx.work.owe_change(line.name, thread_id, revision, line.clock.now())

@@ -118,13 +118,16 @@ class Sync:
     # -- polls -----------------------------------------------------------------------------------------------
 
     async def poll(self) -> None:
-        """One look at what changed since the last one."""
-        await self._read_wanted()
+        """One look at what changed since the last one; then what is wanted is read, leftovers of the last look too."""
+        began = self.line.clock.now()
         with self._store.reading() as tx:
             cursor = tx.work.cursor(self.line.name, "changes") or ""
         async for page in self.line.connector.changes(self._back(cursor)):
             self._save_page(page.tickets, page.cursor)
+            self.line.answered(began)
             await self._read_wanted()
+        self.line.answered(began)
+        await self._read_wanted()
         self._owed()
 
     def _back(self, cursor: str) -> str:
