@@ -13,6 +13,7 @@ from psa_copilot import logs, metrics
 from psa_copilot.actions import ChangeField, action_from
 from psa_copilot.engine.lines import Line
 from psa_copilot.errors import PsaError
+from psa_copilot.events import Source
 from psa_copilot.markers import new_marker
 from psa_copilot.models import Ref, Ticket
 from psa_copilot.store import Store, WriteRow
@@ -30,18 +31,45 @@ class Collisions:
         self._line, self._store = line, store
 
     async def look_back(self, row: WriteRow) -> None:
-        """After a field write: what does the PSA's own record say that we overwrote?"""
+        """After a field write: do the mirror or the PSA's own record say that we overwrote somebody?"""
         action = action_from(row.action)
-        if not isinstance(action, ChangeField) or not self._line.connector.can.history:
+        if not isinstance(action, ChangeField):
             return
+        theirs = self._seen_meanwhile(row, action)
+        theirs = await self._recorded(row, action) if theirs is None else theirs
+        if theirs is not None:
+            self._collided(row, action, theirs)
+
+    def _seen_meanwhile(self, row: WriteRow, action: ChangeField) -> str | None:
+        """What a webhook or a poll showed while our request was under way, before there was anything to compare."""
+        with self._store.reading() as tx:
+            fresh = tx.work.write(row.id or 0)
+            events = tx.mirror.field_events(self._line.ref(row.ticket), action.field)
+        last = next((event for event in reversed(events) if event.source is not Source.OURS), None)
+        at = (fresh.receipt or {}).get("at") if fresh else None
+        if last is None or row.read_stamp is None or at is None or last.after in (action.was, action.to, None):
+            return None
+        return last.after if row.read_stamp <= last.happened_at <= datetime.fromisoformat(at) else None
+
+    async def _recorded(self, row: WriteRow, action: ChangeField) -> str | None:
+        """What stood there before our value came, as the PSA's audit trail says."""
+        if not self._line.connector.can.history:
+            return None
         try:
             history = await self._line.connector.history(self._line.ref(row.ticket))
         except PsaError as exc:
             log.info("history_unread", ticket=f"{row.connection}/{row.ticket}", why=str(exc))
-            return
-        ours = [e for e in history if e.field is action.field and e.after == action.to]
-        if ours and ours[-1].before not in (action.was, action.to, None):
-            self._collided(row, action, ours[-1].before or "")
+            return None
+        me, since = self._line.ourselves.lower(), row.read_stamp
+        ours = [
+            e
+            for e in history
+            if e.field is action.field
+            and e.after == action.to
+            and e.actor.lower() == me
+            and (since is None or e.happened_at >= since)
+        ]
+        return ours[-1].before if ours and ours[-1].before not in (action.was, action.to) else None
 
     async def seen(self, shown: Sequence[Ticket]) -> None:
         """Webhooks showed these states: was one of them somebody's edit that we ran over?"""
@@ -85,6 +113,8 @@ class Collisions:
             decision = tx.ledger.decision(row.decision_id)
             if decision:
                 tx.ledger.turn(decision, "collision", fresh.why, now)
+            ref = self._line.ref(row.ticket)
+            tx.ledger.add_lock(ref, action.field.value, row.plugin, "a human set it while we wrote", now)
             tx.work.promise(
                 WriteRow(
                     decision_id=row.decision_id,

@@ -132,6 +132,7 @@ def resume(tx: Transaction, connection: str, now: datetime) -> None:
     if tx.work.flag(connection, PAUSED) is None:
         raise CopilotError(f"{connection or 'the copilot'} is not paused")
     tx.work.clear_flag(connection, PAUSED)
+    tx.work.due_at_once(connection, now)
 
 
 def paused(tx: Transaction, connection: str) -> str:
@@ -155,8 +156,11 @@ def release(tx: Transaction, plugin: str, batch: int, now: datetime) -> int:
     return 0
 
 
-def keep_written(tx: Transaction, row: WriteRow, note_id: str) -> None:
+def keep_written(tx: Transaction, ref: Ref, row: WriteRow, note_id: str) -> None:
     """A living note stands in the PSA now: remember where and with what text."""
+    living = tx.ledger.living(ref, row.plugin)
+    if row.undoes is not None and (living is None or living.note_id != note_id):
+        return  # an older note was withdrawn; the present one goes on
     tx.ledger.keep_living(
         LivingNoteRow(
             connection=row.connection,
@@ -165,7 +169,7 @@ def keep_written(tx: Transaction, row: WriteRow, note_id: str) -> None:
             note_id=note_id,
             marker=row.marker,
             body=str(row.action["body"]),
-            touched=row.undoes is not None,
+            touched=row.undoes is not None or (living is not None and living.note_id == note_id and living.touched),
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from psa_copilot.store import ChangeRow, DecisionRow, RunRow, Store, Transaction
 
 log = logs.get("dispatch")
 
+LONGEST_RUN = 120.0  # real seconds; a plugin that hangs must not hold up the others
 SUGGESTION_LIFE = timedelta(hours=72)
 NEWS = (Source.POLL, Source.WEBHOOK)
 
@@ -55,11 +57,12 @@ class Dispatch:
         with self._store.reading() as tx:
             row = tx.work.change(row_id)
             thread = tx.mirror.thread(row.thread_id) if row and row.state == "open" else None
+            newest = tx.mirror.last_event_id()
         if row is None or row.state != "open":
             return
         line = self._lines.get(row.connection)
         if thread is not None and line is not None:
-            await self._think(row, thread, line)
+            await self._think(row, thread, line, newest)
         with self._store.transaction() as tx:
             self._close(tx, row, thread)
         self._owed()
@@ -72,20 +75,23 @@ class Dispatch:
         if thread is not None:
             tx.work.close_changes([thread.id, *tx.ledger.aliases(thread.id)], thread.revision)
 
-    async def _think(self, row: ChangeRow, thread: Thread, line: Line) -> None:
+    async def _think(self, row: ChangeRow, thread: Thread, line: Line, newest: int) -> None:
         for name, enabled in self._config.plugins.items():
-            change = self._change_for(name, row, thread)
+            change = self._change_for(name, row, thread, newest)
             self._obey(change, thread, line)
             if self._fits(enabled, change, thread):
                 await self._run(enabled, change, thread, line)
 
-    def _change_for(self, plugin: str, row: ChangeRow, thread: Thread) -> Change:
-        """The events since this plugin's last finished run: states coalesce, events never."""
+    def _change_for(self, plugin: str, row: ChangeRow, thread: Thread, newest: int) -> Change:
+        """The events since this plugin's last finished run: states coalesce, events never.
+
+        What came after the thread was read (`newest`) is for the next revision, which has it in its messages too.
+        """
         with self._store.reading() as tx:
             seen = tx.ledger.last_event_seen(thread.id, plugin) or 0
             events = tx.mirror.events_since(thread, seen)
         key = row.key if row.plugin else f"rev:{thread.revision}"
-        news = tuple(event for event in events if event.source in NEWS)
+        news = tuple(event for event in events if event.source in NEWS and event.id <= newest)
         return Change(thread_id=thread.id, revision=thread.revision, events=news, because=row.because, key=key)
 
     @staticmethod
@@ -109,11 +115,14 @@ class Dispatch:
         """What the plugin would do; its exception ends its own run only."""
         began = time.monotonic()
         try:
-            actions = await self._plugins[plugin].run(change, thread, tools_for(self._store, plugin, thread, now))
+            async with asyncio.timeout(LONGEST_RUN):
+                actions = list(
+                    await self._plugins[plugin].run(change, thread, tools_for(self._store, plugin, thread, now))
+                )
         except Exception as exc:  # noqa: BLE001 - the one place: a plugin may fail in any way, the daemon goes on
             log.error("run_failed", plugin=plugin, ticket=str(thread.ticket.ref), why=f"{type(exc).__name__}: {exc}")
             return Wished([], "failed", f"{type(exc).__name__}: {exc}", _ms_since(began))
-        return Wished(list(actions), "wished" if actions else "silent", "", _ms_since(began))
+        return Wished(actions, "wished" if actions else "silent", "", _ms_since(began))
 
     # -- recording -------------------------------------------------------------------------------------------
 
@@ -164,7 +173,7 @@ class Dispatch:
         run_id: int,
     ) -> str:
         case = self.case(tx, enabled, thread, line, wish, happened(change.events, enabled.plugin_class.on))
-        verdict = judge(case)
+        verdict = _foreign(wish, thread) or judge(case)
         if verdict.trips_breaker:
             self._trip(tx, enabled, line, verdict, case.now)
         decision = _decision(thread, case.ticket, enabled.name, run_id, wish.model_dump(mode="json"), verdict, case.now)
@@ -172,6 +181,7 @@ class Dispatch:
         decision.confidence, decision.happened_at = wish.confidence, case.happened_at
         decision.expires = case.now + (SUGGESTION_LIFE if verdict.verdict == "suggested" else time_to_live(case))
         if verdict.verdict == "suggested":
+            self._replace_suggestions(tx, case)
             decision.code = "".join(secrets.choice(ALPHABET) for _ in range(6))
         decision_id = tx.ledger.add(decision)
         if verdict.verdict == "promised":
@@ -200,6 +210,14 @@ class Dispatch:
             log.error("breaker_tripped", connection=line.name, plugin=enabled.name, why=state.tripped_why)
 
     # -- suggestions -----------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _replace_suggestions(tx: Transaction, case: Case) -> None:
+        """A newer suggestion of a plugin for the same thing takes the place of its older ones."""
+        for row in tx.ledger.open_suggestions(case.ref):
+            same = (row.wish.get("kind"), row.wish.get("field")) == (case.wish.kind, getattr(case.wish, "field", None))
+            if row.plugin == case.plugin.name and same:
+                tx.ledger.turn(row, "dropped", "a newer suggestion took its place", case.now)
 
     def _suggest(self, tx: Transaction, line: Line, thread: Thread, now: datetime) -> None:
         """One living note says what all plugins would do on this ticket."""
@@ -303,6 +321,13 @@ def body_of(wish: Action) -> str:
     if isinstance(wish, ChangeField):
         return f"{wish.field.value}: {wish.was or '(empty)'} → {wish.to or '(empty)'}"
     return wish.body
+
+
+def _foreign(wish: Action, thread: Thread) -> Verdict | None:
+    """A wish names a ticket of its own thread or none: nothing is written across threads, clients or tenants."""
+    if wish.ticket is None or thread.of(wish.ticket):
+        return None
+    return Verdict("dropped", f"{wish.ticket} does not belong to this thread")
 
 
 def _decision(

@@ -16,18 +16,19 @@ from psa_copilot.actions import Action, AddNote, ChangeField, EditNote, Receipt,
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.commands import keep_written, paused, says_the_same
-from psa_copilot.engine.lines import Line, owe
+from psa_copilot.engine.lines import Line, is_news, owe
 from psa_copilot.engine.policy import DAY, SUGGEST, Case, Verdict, is_among_last, judge_again
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.markers import same_text, signed, unsigned
-from psa_copilot.models import Ref, Thread, Ticket
+from psa_copilot.models import ActorClass, Message, Ref, Thread, Ticket
 from psa_copilot.store import Store, Transaction, WriteRow
 
 log = logs.get("outbox")
 
 SOON = timedelta(seconds=5)
 A_MOMENT = timedelta(seconds=1)
+PAUSE_LOOK = timedelta(seconds=10)  # `resume` makes them due at once
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,26 @@ class Outbox:
         if row is None or row.state not in ("pending", "sending"):
             return
         line = self._lines.get(row.connection)
-        if line is None or line.directory is None or line.locked_out:
+        if line is None:
+            self._end_unreachable(row)
+        elif line.directory is None or line.locked_out:
             self._later(row, SOON, "the PSA is not reached")
         elif row.state == "pending" and row.expires < line.clock.now():
             self._end(row, "expired", "expired before it could be sent")
         elif row.state == "pending" and why_paused:
-            self._later(row, A_MOMENT, f"paused: {why_paused}")
+            self._later(row, PAUSE_LOOK, f"paused: {why_paused}")
         elif row.state == "pending" and another:
             # Its fate decides what stands in the note; until then our own edit would look like a human's.
             self._later(row, A_MOMENT, "another write to this ticket")
         else:
             await self._attempt(row, line)
+
+    def _end_unreachable(self, row: WriteRow) -> None:
+        """Its connection is not in the configuration any more: it cannot be sent, and cannot be looked for."""
+        with self._store.transaction() as tx:
+            fresh = tx.work.write(row.id or 0)
+            if fresh is not None:
+                fresh.state, fresh.why = "dead", f"connection {row.connection} is not configured any more"
 
     async def _attempt(self, row: WriteRow, line: Line) -> None:
         try:
@@ -156,14 +166,16 @@ class Outbox:
             changes_a_note = row.action.get("kind") == "edit_note" or tx.ledger.living(ref, row.plugin) is not None
             stale = changes_a_note or tx.mirror.needs_messages(ticket)
             if stale:
-                tx.mirror.want(ref, "change" if events else "messages")
+                tx.mirror.want(ref, "change" if is_news(events) else "messages")
             else:
                 owe(tx, line, ref, events)
         if stale:
             look = line.look(Source.POLL)
             pulled = await line.connector.messages(ticket)
             with self._store.transaction() as tx:
-                owe(tx, line, ref, [*events, *tx.mirror.save_messages(ticket, pulled.messages, look)])
+                wanted = tx.mirror.row(ref)
+                owes = wanted is not None and wanted.wants == "change"  # by this read, or by one of the sync's before
+                owe(tx, line, ref, tx.mirror.save_messages(ticket, pulled.messages, look), always=owes)
         with self._store.reading() as tx:
             thread = tx.mirror.thread_of(ref)
         return Fresh(ticket, thread) if thread and thread.of(ref) else None
@@ -178,10 +190,21 @@ class Outbox:
         case = Case(
             self._config, line, self._plugin(row), fresh.thread, fresh.ticket, action, tx, now, happened_at=None
         )
-        verdict = judge_again(case)
+        verdict = self._switched_off(row) or judge_again(case)
         if verdict is None and isinstance(action, AddNote) and action.living:
             return self._as_living(tx, row, action, fresh)
         return verdict or self._still_ours(action, fresh), action
+
+    def _switched_off(self, row: WriteRow) -> Verdict | None:
+        """What was promised before a restart with another configuration obeys the new one."""
+        if row.plugin == SUGGEST.name:
+            return None
+        enabled = self._config.plugins.get(row.plugin)
+        if enabled is None:
+            return Verdict("dropped", f"no plugin {row.plugin} is enabled any more")
+        if enabled.settings.mode == "observe" or not self._lines[row.connection].settings.accept_risk:
+            return Verdict("observed", "the plugin has been put to observe since")
+        return None
 
     def _plugin(self, row: WriteRow) -> EnabledPlugin:
         """The plugin behind a write; the suggestion note is the core's own."""
@@ -195,7 +218,7 @@ class Outbox:
             return Verdict("dropped", f"{action.field.value} is {value!r} now; it is not ours to change")
         if isinstance(action, EditNote):
             note = next((m for m in fresh.thread.messages if m.remote_id == action.note_id), None)
-            if note is None or not same_text(note.text, action.was):
+            if note is None or not (_is_ours(note) and same_text(note.text, action.was)):
                 return Verdict("dropped", "a human edited or deleted the note; it is left alone")
         return None
 
@@ -210,7 +233,7 @@ class Outbox:
         if says_the_same(living.body, action.body):
             return Verdict("dropped", "nothing new to say"), action
         note = next((m for m in fresh.thread.messages if m.ticket == ref and m.remote_id == living.note_id), None)
-        if note is None or not same_text(note.text, living.body):
+        if note is None or not (_is_ours(note) and same_text(note.text, living.body)):
             living.touched = True
             return Verdict("dropped", "a human edited or deleted our note here; it is left alone"), action
         if is_among_last(fresh.thread, ref, living.note_id):
@@ -219,14 +242,19 @@ class Outbox:
         since = self._lines[row.connection].clock.now() - DAY
         if any(other.id != row.id for other in tx.ledger.new_notes(row.connection, since, ticket=row.ticket)):
             return Verdict("dropped", "noise: this ticket has had its new note for 24 hours"), action
-        body = f"{unsigned(action.body)}\nReplaces our note of {note.sent_at:%d %b %H:%M} UTC."
-        return None, action.model_copy(update={"body": signed(body, row.plugin, row.marker)})
+        told = f"Replaces our note of {note.sent_at:%d %b %H:%M} UTC."
+        body = unsigned(action.body).removesuffix(told).rstrip()  # it is there already when this is another try
+        return None, action.model_copy(update={"body": signed(f"{body}\n{told}", row.plugin, row.marker)})
 
     def _begin(self, row: WriteRow, line: Line, action: Action, ticket: Ticket) -> bool:
         """Commit `sending` before the request leaves; one write to a ticket at a time."""
         with self._store.transaction() as tx:
             fresh = tx.work.write(row.id or 0)
             if fresh is None or fresh.state != "pending":
+                return False
+            why_paused = paused(tx, row.connection)
+            if why_paused:
+                tx.work.try_again(fresh, line.clock.now() + PAUSE_LOOK, f"paused: {why_paused}", counts=False)
                 return False
             if tx.work.sending_on(row.connection, row.ticket, row.id or 0):
                 tx.work.try_again(fresh, line.clock.now() + A_MOMENT, "another write to this ticket", counts=False)
@@ -260,7 +288,7 @@ class Outbox:
             fresh.state, fresh.receipt, fresh.done_at, fresh.why = "done", receipt.model_dump(mode="json"), now, ""
             action = action_from(fresh.action)
             if isinstance(action, EditNote) or (isinstance(action, AddNote) and action.living):
-                keep_written(tx, fresh, receipt.remote_id)
+                keep_written(tx, line.ref(row.ticket), fresh, receipt.remote_id)
             if fresh.undoes is not None:
                 self._undone(tx, fresh, now)
             elif decision is not None and decision.verdict == "promised":
@@ -294,7 +322,7 @@ class Outbox:
         self._owed()
 
     def _later(self, row: WriteRow, after: timedelta, why: str, *, counts: bool = False) -> None:
-        now = self._now(row)
+        now = self._lines[row.connection].clock.now()
         with self._store.transaction() as tx:
             fresh = tx.work.write(row.id or 0)
             if fresh is None or fresh.state not in ("pending", "sending"):
@@ -307,10 +335,6 @@ class Outbox:
                 decision = tx.ledger.decision(fresh.decision_id)
                 if decision is not None:
                     tx.ledger.turn(decision, "failed", why, now)
-
-    def _now(self, row: WriteRow) -> datetime:
-        line = self._lines.get(row.connection) or next(iter(self._lines.values()))
-        return line.clock.now()
 
     async def _maybe_gone(self, row: WriteRow, line: Line, exc: PsaError) -> None:
         """A 404 may mean a rotated key: believed only when a known-good read succeeds right after."""
@@ -335,6 +359,11 @@ class Outbox:
             self._later(row, SOON, str(away))
         else:
             self._end(row, "dropped", str(exc))
+
+
+def _is_ours(note: Message) -> bool:
+    """Written by us, and still for the MSP's staff only."""
+    return note.by is ActorClass.COPILOT and note.internal
 
 
 def _as_state(verdict: str) -> str:

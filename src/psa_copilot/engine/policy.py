@@ -306,12 +306,14 @@ def _concerns(case: Case, ticket: str, body: str, identifier: str) -> bool:
 
 def _breaker(case: Case) -> Verdict | None:
     """So many tickets an hour and a day; then the plugin is put to observe and a human has to look."""
-    if effective_mode(case)[0] != "act":
+    mode, _ = effective_mode(case)
+    if mode == "observe":
         return None
     limits, state = case.line.settings.breaker, case.tx.ledger.state(case.line.name, case.plugin.name)
     for span, limit, name in ((HOUR, limits.per_hour, "an hour"), (DAY, limits.per_day, "24 hours")):
         since = max(case.now - span, state.rearmed_at if state and state.rearmed_at else case.now - span)
-        tickets = case.tx.ledger.tickets_written(case.line.name, case.plugin.name, since)
+        by = case.plugin.name if mode == "act" else SUGGEST.name  # suggestions are written under a name of their own
+        tickets = case.tx.ledger.tickets_written(case.line.name, by, since)
         if case.ref.remote_id not in tickets and len(tickets) >= limit:
             return Verdict("observed", f"breaker: {limit} tickets in {name}", trips_breaker=True)
     return None

@@ -50,5 +50,5 @@ class Relay:
         with self._store.transaction() as tx:
             row = tx.work.change(item.row) if item.table == "change" else tx.work.write(item.row)
             if row is not None and row.attempt == item.attempt:
-                tx.work.try_again(row, self._clock.now(), "the engine lost sight of it", counts=True)
+                tx.work.try_again(row, self._clock.now(), "the engine lost sight of it", counts=False)
                 log.warning("work_handed_over_again", work=item.id)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from psa_copilot import logs, metrics
 from psa_copilot.connector import Delivery
 from psa_copilot.engine.collisions import Collisions
-from psa_copilot.engine.lines import Line, owe
-from psa_copilot.errors import NotFound, Rejected, Unsupported
+from psa_copilot.engine.lines import Line, is_news, owe
+from psa_copilot.errors import NotFound, NotReady, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.http import background
 from psa_copilot.models import Ref, Thread, Ticket
@@ -27,6 +28,8 @@ BATCH = 50
 SWEEP_RECENT = timedelta(days=2)
 SWEEP_AFTER = timedelta(minutes=10)
 LOCKS_KEPT = 5000
+SICK_AFTER = 3  # failed reads of one ticket after which it is worth a line in the log
+LONGEST_PAUSE = timedelta(minutes=5)
 
 Progress = Callable[[str, int, int], None]
 """Called with the connection's name, its mirrored tickets and its mirrored messages."""
@@ -40,6 +43,7 @@ class Sync:
         self._locks: dict[str, asyncio.Lock] = {}
         self._read_began: dict[str, datetime] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._sick: dict[str, tuple[int, datetime]] = {}
         self._collisions = Collisions(line, store)
 
     # -- contact ---------------------------------------------------------------------------------------------
@@ -141,7 +145,7 @@ class Sync:
         with self._store.transaction() as tx:
             events = tx.mirror.save_tickets(tickets, self.line.look(Source.POLL))
             stale = {ticket.ref for ticket in tickets if tx.mirror.needs_messages(ticket)}
-            changed = {event.ticket for event in events}
+            changed = {event.ticket for event in events if is_news([event])}
             for ref in stale:
                 tx.mirror.want(ref, "change" if ref in changed else "messages")
             for ref in changed - stale:
@@ -153,7 +157,8 @@ class Sync:
         tried: set[Ref] = set()
         while True:
             with self._store.reading() as tx:
-                wanted = [ticket for ticket in tx.mirror.wanted(self.line.name, BATCH) if ticket.ref not in tried]
+                found = tx.mirror.wanted(self.line.name)
+            wanted = [t for t in found if t.ref not in tried and self._is_well(t.ref)][:BATCH]
             if not wanted:
                 return
             tried |= {ticket.ref for ticket in wanted}
@@ -165,8 +170,31 @@ class Sync:
         async with self._gate, self._lock(ticket.ref):
             with self._store.reading() as tx:
                 row = tx.mirror.row(ticket.ref)
-            if row is not None and row.wants:
-                await self._read_messages(ticket)
+            if row is not None and row.wants and self._is_well(ticket.ref):
+                with self._by_itself(ticket.ref):
+                    await self._read_messages(ticket)
+
+    @contextmanager
+    def _by_itself(self, ref: Ref) -> Iterator[None]:
+        """One ticket that cannot be read stays owed and is tried more and more rarely; the others go on.
+
+        Whether the PSA itself is away is for the walk over changes to find out.
+        """
+        try:
+            yield
+        except RateLimited:
+            raise
+        except NotReady as exc:
+            tries, _ = self._sick.get(ref.remote_id, (0, self.line.clock.now()))
+            self._sick[ref.remote_id] = (tries + 1, self.line.clock.now() + min(LONGEST_PAUSE, SECOND * 2**tries))
+            if tries == SICK_AFTER:
+                log.warning("ticket_unreadable", ticket=str(ref), why=str(exc))
+        else:
+            self._sick.pop(ref.remote_id, None)
+
+    def _is_well(self, ref: Ref) -> bool:
+        _, until = self._sick.get(ref.remote_id, (0, self.line.clock.now()))
+        return until <= self.line.clock.now()
 
     async def _settle_second(self, newest: Ticket) -> None:
         # Stamps have whole seconds: within its second a ticket can change again under the same stamp.
@@ -204,6 +232,8 @@ class Sync:
         except (Rejected, Unsupported) as exc:
             log.warning("messages_refused", ticket=str(ticket.ref), why=str(exc))
             with self._store.transaction() as tx:
+                row = tx.mirror.row(ticket.ref)
+                owe(tx, self.line, ticket.ref, [], always=row is not None and row.wants == "change")
                 tx.mirror.unwant(ticket.ref)
             return
         with self._store.transaction() as tx:

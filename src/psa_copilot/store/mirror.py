@@ -30,6 +30,7 @@ from psa_copilot.threads import linked
 
 SECOND = timedelta(seconds=1)
 LIVE_WRITES = ("pending", "sending", "done")
+WRITTEN = ("sending", "done", "undone")
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,10 @@ class Mirror:
         """Its messages cannot be read."""
         row = self.row(ref)
         if row is not None:
-            row.wants = ""
+            row.wants, row.message_state = "", "partial"
             self._session.add(row)
 
-    def wanted(self, connection: str, limit: int = 200) -> list[Ticket]:
+    def wanted(self, connection: str, limit: int = 1000) -> list[Ticket]:
         """Tickets whose messages are to be read now."""
         query = select(TicketRow).where(TicketRow.connection == connection, TicketRow.wants != "")
         return [
@@ -425,12 +426,11 @@ class Mirror:
 
     def _save_message(self, row: MessageRow | None, claimed: tuple[Message, str], look: Look) -> list[Event]:
         message, marker = claimed
-        if row is not None and row.deleted_at is None and values.to_message(row).text == message.text:
+        if row is not None and row.deleted_at is None and _reads_the_same(values.to_message(row), message):
             return []
         is_news = look.source is not Source.BACKFILL and message.sent_at >= look.first_contact
         self._add_version(row, message, marker, look, is_news=is_news or row is not None)
-        if marker:
-            self._mind_our_note(row, message, marker, look)
+        by_hand = bool(marker) and self._by_hand(row, message, look)
         kind = EventKind.MESSAGE_ADDED if row is None else EventKind.MESSAGE_EDITED
         source = look.source if is_news or row is not None else Source.BACKFILL
         return [
@@ -442,7 +442,7 @@ class Mirror:
                 actor_class=message.by,
                 happened_at=message.sent_at if row is None else (message.edited_at or look.psa_now),
                 seen_at=look.now,
-                source=Source.OURS if marker and row is None else source,
+                source=Source.OURS if marker and not by_hand else source,
             )
         ]
 
@@ -478,26 +478,18 @@ class Mirror:
 
     # -- our own notes in the mirror -------------------------------------------------------------------------
 
-    def _mind_our_note(self, row: MessageRow | None, message: Message, marker: str, look: Look) -> None:
-        """A human's hand on a note of ours is seen by its text: neither what we wrote nor what we are writing."""
+    def _by_hand(self, row: MessageRow | None, message: Message, look: Look) -> bool:
+        """Whether a human changed this note of ours: shown to the customer, or neither what we wrote nor write."""
         if row is None:
-            return
+            return False
         ours = select(WriteRow).where(
             WriteRow.connection == message.ticket.connection, WriteRow.ticket == message.ticket.remote_id
         )
-        bodies = [
-            w.action.get("body", "") for w in self._session.exec(ours) if w.state in ("sending", "done", "undone")
-        ]
-        if not any(same_text(message.text, body) for body in bodies):
-            fresh = self._session.exec(
-                select(MessageRow).where(
-                    MessageRow.connection == row.connection,
-                    MessageRow.ticket == row.ticket,
-                    MessageRow.key == row.key,
-                    col(MessageRow.current).is_(True),
-                )
-            ).one()
-            self._leave_alone(fresh, "edited", message.author_id, look)
+        bodies = [w.action.get("body", "") for w in self._session.exec(ours) if w.state in WRITTEN]
+        if message.internal and any(same_text(message.text, body) for body in bodies):
+            return False
+        self._leave_alone(row, "edited", message.author_id, look)
+        return True
 
     def _leave_alone(self, row: MessageRow, kind: str, actor: str, look: Look) -> None:
         query = select(LivingNoteRow).where(
@@ -571,6 +563,10 @@ class Mirror:
         for each in self._session.exec(query.order_by(col(MessageRow.version))):
             versions[each.key] = each
         return [values.to_message(v) for v in versions.values() if v.deleted_at is None or v.deleted_at > at]
+
+
+def _reads_the_same(one: Message, other: Message) -> bool:
+    return (one.text, one.internal) == (other.text, other.internal)
 
 
 def _known_from(event: Event) -> datetime:

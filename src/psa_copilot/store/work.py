@@ -206,6 +206,13 @@ class Work:
         )
         return self._session.exec(query.limit(1)).first() is not None
 
+    def due_at_once(self, connection: str, now: datetime) -> None:
+        """Promised writes of a connection, or of all (empty name), need not wait any longer."""
+        waiting = update(WriteRow).where(col(WriteRow.state) == "pending", col(WriteRow.not_before) > now)
+        if connection:
+            waiting = waiting.where(col(WriteRow.connection) == connection)
+        self._session.execute(waiting.values(not_before=now))
+
     def write_by_decision(self, decision_id: int) -> WriteRow | None:
         """The write that a decision promised (the newest one that is no undo)."""
         query = select(WriteRow).where(WriteRow.decision_id == decision_id, col(WriteRow.undoes).is_(None))
