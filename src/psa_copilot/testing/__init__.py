@@ -1,5 +1,6 @@
 """What authors of connectors and plugins test with."""
 
 from psa_copilot.testing.budget import LocalBudget
+from psa_copilot.testing.set_field import SetField
 
-__all__ = ["LocalBudget"]
+__all__ = ["LocalBudget", "SetField"]
