@@ -39,7 +39,7 @@ RELAY_EVERY = 1.0
 OLD_MESSAGES_EVERY = 5.0
 SWEEP_EVERY = 300.0
 TIDY_EVERY = 600.0
-DAY = 86400.0
+HOUR, DAY = 3600.0, 86400.0
 PROBE_AT_MOST = 60.0
 LOOK_UP_OFF = "PSA_COPILOT_UNSAFE_NO_LOOKUP"
 """Set by the chaos suite to see that it bites: a write of unknown fate is then sent again unlooked."""
@@ -74,15 +74,21 @@ class Daemon:
     def plan(self) -> None:
         """All ticks of the daemon."""
         self.ticks.every("relay", RELAY_EVERY, self.relay.hand_over)
-        self.ticks.every("engine", TIDY_EVERY, self.engine.tidy)
+        self.ticks.every("tidy", TIDY_EVERY, self._tidy)
         for name, sync in self.syncs.items():
             every = min(PROBE_AT_MOST, sync.line.settings.poll_every.total_seconds())
             self.ticks.every(f"poll {name}", every, _guarded(sync, partial(self._poll, sync)))
             self.ticks.every(f"inbox {name}", every, _guarded(sync, sync.drain_inbox, reached=True))
             self.ticks.every(f"background {name}", OLD_MESSAGES_EVERY, _guarded(sync, _background(sync), reached=True))
             self.ticks.every(f"recent {name}", SWEEP_EVERY, _guarded(sync, sync.sweep_recent, reached=True))
+            self.ticks.every(f"directory {name}", HOUR, _guarded(sync, sync.look_around, reached=True))
             self.ticks.every(f"deleted {name}", DAY, _guarded(sync, sync.sweep_deleted, reached=True))
             self.ticks.wake(f"poll {name}")
+
+    async def _tidy(self) -> None:
+        """Let go of what is over: in the engine, and in the store as `keep:` says."""
+        await self.engine.tidy()
+        self.store.forget(self.config.keep.model_dump(), self.clock.now())
 
     async def _poll(self, sync: Sync) -> None:
         was_ok = sync.line.ok

@@ -168,3 +168,20 @@ def test_the_first_migration_makes_exactly_the_tables_that_the_code_has(store: S
 
     with store._engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+
+
+def test_what_keep_lets_go_of_is_gone_and_the_rest_stays(store: Store) -> None:
+    old, new = ticket(1, is_closed=True), ticket(2)
+    save(store, old, new, at=T0 + HOUR)
+    with store.transaction() as tx:
+        tx.mirror.save_messages(old, [message("5", "a secret")], look(T0 + HOUR))
+        tx.mirror.save_messages(new, [message("6", "open still", number=2)], look(T0 + HOUR))
+        tx.work.keep_delivery("main", "k", "1", None, T0, deleted=False)
+        tx.work.delivered([1], T0)
+    store.forget({"messages": HOUR, "events": None, "inbox": HOUR, "ledger": HOUR}, T0 + 9 * HOUR)
+    with store.reading() as tx:
+        assert [[m.text for m in tx.mirror.messages("main", n)] for n in ("1", "2")] == [[""], ["open still"]]
+        assert tx.mirror.field_events(old.ref, Field.STATUS) == []
+        assert tx.mirror.last_event_id() > 0
+    with store.transaction() as tx:
+        assert tx.work.keep_delivery("main", "k", "1", None, T0, deleted=False)

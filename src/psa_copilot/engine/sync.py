@@ -60,6 +60,10 @@ class Sync:
                 tx.work.move_cursor(self.line.name, "changes", self.line.connector.cursor_at(now))
         self.line.first_contact = datetime.fromisoformat(flag.value) if flag else now
 
+    async def look_around(self) -> None:
+        """Who and what exists there changes: people come and go, boards get new statuses."""
+        self.line.directory = await self.line.connector.directory()
+
     # -- webhooks --------------------------------------------------------------------------------------------
 
     async def receive(self, delivery: Delivery) -> None:
@@ -83,15 +87,21 @@ class Sync:
     async def _take_in(self, ref: Ref, rows: Sequence[InboxRow]) -> None:
         shown = [Ticket.model_validate(row.value) for row in rows if row.value]
         async with self._gate, self._lock(ref):
-            if any(row.deleted for row in rows):
-                await self._maybe_gone(ref)
-            elif shown:
-                await self._take_entities(ref, shown, max(row.received_at for row in rows))
-            else:
-                await self._refresh(ref)
+            with self._by_itself(ref):
+                await self._believe(ref, rows, shown)
             with self._store.transaction() as tx:
-                tx.work.delivered([row.id or 0 for row in rows], self.line.clock.now())
+                # What could not be read now is marked as wanted, unless nothing at all is known of the ticket yet.
+                if self._is_well(ref) or tx.mirror.row(ref):
+                    tx.work.delivered([row.id or 0 for row in rows], self.line.clock.now())
         self._owed()
+
+    async def _believe(self, ref: Ref, rows: Sequence[InboxRow], shown: list[Ticket]) -> None:
+        if any(row.deleted for row in rows):
+            await self._maybe_gone(ref)
+        elif shown:
+            await self._take_entities(ref, shown, max(row.received_at for row in rows))
+        else:
+            await self._refresh(ref)
 
     async def _take_entities(self, ref: Ref, shown: list[Ticket], delivered_at: datetime) -> None:
         """Believe what genuine webhooks showed, in the order of its stamps; where that is no order, look again."""
@@ -106,10 +116,18 @@ class Sync:
             elif not covered:
                 tx.mirror.want(ref, "change" if events else "messages")
         await self._collisions.seen(shown)
+        if before and self._is_echo(shown, before):
+            return  # the next poll reads it, past the stamp's second: once, where reading now would have to be repeated
         if not covered and len(clear) < len(shown):
             await self._refresh(ref)
         elif not covered:
             await self._read_messages(shown[-1])
+
+    def _is_echo(self, shown: Sequence[Ticket], before: Ticket) -> bool:
+        """Only what we wrote ourselves comes home; a note that moves no stamp may be anybody's."""
+        us = self.line.ourselves.lower()
+        moved = all(ticket != before and ticket.updated_at >= before.updated_at for ticket in shown)
+        return bool(us) and moved and all(ticket.updated_by.lower() == us for ticket in shown)
 
     def _is_covered(self, tx: Transaction, ticket: Ticket, delivered_at: datetime) -> bool:
         """The ticket was read after this was delivered, so the mirror contains whatever it told of."""
@@ -211,6 +229,8 @@ class Sync:
 
     async def _refresh(self, ref: Ref) -> None:
         """Read a ticket whole."""
+        with self._store.transaction() as tx:
+            tx.mirror.want(ref, "messages")
         try:
             ticket = await self.line.connector.ticket(ref)
         except NotFound:

@@ -7,13 +7,15 @@ with store.transaction() as tx:      # all or nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlmodel import Session
 
 from psa_copilot.store import database
+from psa_copilot.store.forgetting import FORGET
 from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.mirror import AsOf, Look, Mirror
 from psa_copilot.store.tables import (
@@ -78,6 +80,13 @@ class Store:
         """A consistent look; nothing is saved."""
         with database.reading(self._engine) as session:
             yield Transaction(session)
+
+    def forget(self, ages: Mapping[str, timedelta | None], now: datetime) -> None:
+        """Let go of what is older than `ages` says, by kind: inbox, events, messages, ledger; None keeps for ever."""
+        with database.transaction(self._engine) as session:
+            for kind, age in ages.items():
+                if age is not None:
+                    FORGET[kind](session, now - age)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -426,6 +426,10 @@ class Mirror:
 
     def _save_message(self, row: MessageRow | None, claimed: tuple[Message, str], look: Look) -> list[Event]:
         message, marker = claimed
+        if row is not None and not row.value.get("text"):
+            row.value = message.model_dump(mode="json")  # forgotten by `keep:`, and read again: no news
+            self._session.add(row)
+            return []
         if row is not None and row.deleted_at is None and _reads_the_same(values.to_message(row), message):
             return []
         is_news = look.source is not Source.BACKFILL and message.sent_at >= look.first_contact
