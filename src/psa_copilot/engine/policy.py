@@ -15,12 +15,14 @@ from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.spoken import muted
 from psa_copilot.events import Change, Source
+from psa_copilot.markers import unsigned
 from psa_copilot.models import ActorClass, Field, Meaning, Ref, Thread, Ticket
 from psa_copilot.plugin import Plugin, PluginSettings, Tools
 from psa_copilot.store import Transaction
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 SET_EMPTY, CHANGE_SET = 0.70, 0.85
+LONGEST_NOTE = 1200  # characters
 NOTES_A_DAY = 1  # new ones, on one ticket, over all plugins
 
 
@@ -125,6 +127,22 @@ def _stop(case: Case) -> Verdict | None:
 
 def _merged(case: Case) -> Verdict | None:
     return Verdict("stopped", f"merged into {case.ticket.merged_into}") if case.ticket.merged_into else None
+
+
+def _child(case: Case) -> Verdict | None:
+    """What is to be said of a matter is said on the parent while that is open."""
+    parent = case.tx.mirror.ticket(case.line.ref(case.ticket.parent)) if case.ticket.parent else None
+    return Verdict("stopped", f"child of {parent.number}, which is open") if parent and not parent.is_closed else None
+
+
+def _shape(case: Case) -> Verdict | None:
+    """A note fits on a screen; the one that collects suggestions holds several."""
+    if not isinstance(case.wish, AddNote) or case.plugin.name == SUGGEST.name:
+        return None
+    length = len(unsigned(case.wish.body))
+    return (
+        Verdict("dropped", f"a note of {length} characters; {LONGEST_NOTE} at most") if length > LONGEST_NOTE else None
+    )
 
 
 def _origin(case: Case) -> Verdict | None:
@@ -340,6 +358,6 @@ def acts_from(case: Case) -> datetime | None:
 
 
 STANDING: tuple[Guard, ...] = (
-    _stop, _merged, _origin, _capability, _allowed, _closing, _confirmed, _was, _human_lock, _touched
+    _stop, _merged, _child, _origin, _capability, _shape, _allowed, _closing, _confirmed, _was, _human_lock, _touched
 )  # fmt: skip
 SPENDING: tuple[Guard, ...] = (_late, _confidence, noise, _breaker)
