@@ -86,7 +86,7 @@ def _judged(lines: list[dict[str, Any]], psa: Sandbox) -> dict[str, Any]:
     notes: dict[int, list[dict[str, Any]]] = {}
     for note in psa.notes():
         if SIGNED.search(note["text"]):
-            notes.setdefault(note["ticketId"], []).append(note)
+            notes.setdefault(note["ticket"], []).append(note)
     of = {str(line["id"]): notes.get(numbers[str(line["id"])], []) for line in lines}
     due = {str(line["id"]) for line in lines if is_due(line)}
     return {
@@ -136,8 +136,7 @@ def _text(line: Mapping[str, Any]) -> list[str]:
 
 
 def _is_internal_recap(note: Mapping[str, Any]) -> bool:
-    shown = note["detailDescriptionFlag"] or note["resolutionFlag"] or note["externalFlag"]
-    return note["internalAnalysisFlag"] and not shown and note["text"].startswith("Recap: ")
+    return bool(note["internal"]) and note["flags"] == ["internalAnalysisFlag"] and note["text"].startswith("Recap: ")
 
 
 def _speaks_of(line: Mapping[str, Any], notes: list[dict[str, Any]]) -> bool:
