@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import socket
 from collections import Counter
@@ -22,6 +23,8 @@ from psa_copilot.models import Ref, Thread
 from psa_copilot.sandbox import Sandbox
 from psa_copilot.store import InboxRow, Store
 
+LONG = os.environ.get("PSA_COPILOT_LONG") == "1"
+"""Outages as long as real ones are, and more seeds."""
 CONNECTION: dict[str, Any] = {
     "use": "connectwise",
     "company": "sandbox",

@@ -6,7 +6,6 @@ Short outages by default; PSA_COPILOT_LONG=1 makes them as long as real ones are
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from psa_copilot.sandbox import Sandbox, running
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.story.daemon import (
     CONNECTION,
+    LONG,
     Copilot,
     ask_again,
     copilot_on,
@@ -40,11 +40,11 @@ from tests.story.daemon import (
     write_config,
 )
 
-LONG = os.environ.get("PSA_COPILOT_LONG") == "1"
 TICKETS = 20
 RETRY_AFTER = 2.0
-IN_FLIGHT = 0.3
-"""Seconds within which a request may still arrive that had left before its sender read the 429."""
+IN_FLIGHT = 0.75
+"""Seconds within which a request may still arrive that had left before its sender read the 429: the daemon, the
+sandbox and this test share one process, and a busy machine beside."""
 POLL = duration(CONNECTION["poll_every"]).total_seconds()
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 WITHIN = 120.0
@@ -80,12 +80,12 @@ class Outage:
             psa.switch(keys_rotated=False)
 
 
-REFUSED = Outage("refused", 8, 62, faults="refuse=1")
+REFUSED = Outage("refused", 6, 62, faults="refuse=1")
 OUTAGES = (
     REFUSED,
-    Outage("locked out", 8, 32, faults="http_401=1"),
-    Outage("storm", 12, 62, faults="http_429=0.5,seed=1", total=False),
-    Outage("rotated key", 8, 32, switches={"bad_credentials_status": "404", "keys_rotated": True}),
+    Outage("locked out", 5, 32, faults="http_401=1"),
+    Outage("storm", 8, 62, faults="http_429=0.5,seed=1", total=False),
+    Outage("rotated key", 5, 32, switches={"bad_credentials_status": "404", "keys_rotated": True}),
 )
 
 
@@ -168,17 +168,19 @@ async def test_all_tickets_reach_their_note_when_the_psa_is_back(tmp_path: Path,
             assert most <= CONNECTION["rate"]
 
 
-async def test_a_tight_rate_is_kept_through_an_outage(tmp_path: Path) -> None:
-    rate = 90
+async def test_a_tight_rate_is_kept_through_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rate = 60
     with desk(tmp_path) as psa:
-        async with copilot_on(psa, tmp_path, rate=rate) as copilot:
+        psa.speed(10)  # so that a test need not take minutes
+        monkeypatch.setenv("PSA_COPILOT_CLOCK", psa.clock_url)
+        async with copilot_on(psa, tmp_path, rate=rate, poll_every="20s") as copilot:
             await until_ready(copilot)
             tickets = ids_of(psa)
-            await while_away(psa, REFUSED, tickets)
-            await until(lambda: len(recaps(psa)) == TICKETS, 200, "a recap on each ticket")
-            most = most_in_a_minute(psa.log())
-            print(f"{len(psa.log())} requests, most in 60 s: {most} of {rate}")  # noqa: T201 - figures to look at
-            assert len(psa.log()) > rate, "the rate was in nobody's way"
+            await while_away(psa, Outage("refused", 3, 62, faults="refuse=1"), tickets)
+            await until(lambda: len(recaps(psa)) == TICKETS, WITHIN, "a recap on each ticket")
+            most, passed = most_in_a_minute(psa.log()), (at(psa.log()[-1]) - at(psa.log()[0])).total_seconds()
+            print(f"{len(psa.log())} requests in {passed:.0f} s, most in 60 s: {most} of {rate}")  # noqa: T201 - figures to look at
+            assert most > 0.8 * rate, "the rate was in nobody's way"
             assert most <= rate
 
 
