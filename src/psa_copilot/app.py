@@ -185,6 +185,7 @@ def _guarded(sync: Sync, work: Callable[[], Any], *, reached: bool = False) -> C
 def _background(sync: Sync) -> Callable[[], Any]:
     async def work() -> None:
         if sync.line.ok:
+            await sync.read_wanted()
             await sync.backfill()
             while await sync.read_old_messages():
                 pass

@@ -117,7 +117,7 @@ class Sync:
                 tx.mirror.want(ref, "change" if events else "messages")
         await self._collisions.seen(shown)
         if before and self._is_echo(shown, before):
-            return  # the next poll reads it, past the stamp's second: once, where reading now would have to be repeated
+            return  # left to `read_wanted`, past the stamp's second: once, where reading now would have to be repeated
         if not covered and len(clear) < len(shown):
             await self._refresh(ref)
         elif not covered:
@@ -147,9 +147,9 @@ class Sync:
         async for page in self.line.connector.changes(self._back(cursor)):
             self._save_page(page.tickets, page.cursor)
             self.line.answered(began)
-            await self._read_wanted()
+            await self.read_wanted()
         self.line.answered(began)
-        await self._read_wanted()
+        await self.read_wanted()
         self._owed()
 
     def _back(self, cursor: str) -> str:
@@ -170,7 +170,7 @@ class Sync:
                 owe(tx, self.line, ref, [event for event in events if event.ticket == ref])
             tx.work.move_cursor(self.line.name, "changes", cursor)
 
-    async def _read_wanted(self) -> None:
+    async def read_wanted(self) -> None:
         """Read the messages that are wanted, each ticket once."""
         tried: set[Ref] = set()
         while True:
