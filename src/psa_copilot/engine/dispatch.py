@@ -79,6 +79,7 @@ class Dispatch:
         for name, enabled in self._config.plugins.items():
             change = self._change_for(name, row, thread, newest)
             self._obey(change, thread, line)
+            change = _without_commands(change, thread, line)
             if self._fits(enabled, change, thread):
                 await self._run(enabled, change, thread, line)
 
@@ -250,6 +251,13 @@ class Dispatch:
                         commands.decline(tx, row.id or 0, spoken.reason or "declined in the ticket", now)
                 except CopilotError as exc:
                     log.info("answer_refused", ticket=str(spoken.message.ticket), why=str(exc))
+
+
+def _without_commands(change: Change, thread: Thread, line: Line) -> Change:
+    """What a technician tells the copilot is an order, no news for plugins."""
+    typed = {(spoken.message.ticket, spoken.message.key) for spoken in spoken_commands(thread, line.directory)}
+    events = tuple(event for event in change.events if (event.ticket, event.message) not in typed)
+    return change.model_copy(update={"events": events})
 
 
 def matches(when: When, ticket: Ticket) -> bool:
