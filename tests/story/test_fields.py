@@ -1,0 +1,238 @@
+"""Who wins over a field: always the human, and always on record."""
+
+import pytest
+
+from psa_copilot import app
+from psa_copilot.engine import policy
+from psa_copilot.engine.collisions import Collisions
+from psa_copilot.engine.commands import pause, resume, undo
+from psa_copilot.engine.outbox import Outbox
+from psa_copilot.store import WriteRow
+from tests.story.conftest import Hire
+from tests.story.daemon import free_port
+from tests.story.desk import CRITICAL, HIGH, LOW, MEDIUM, Copilot, Desk, set_field, summarize, until
+
+DOWN = "Now everything is down."
+RULE = "everything is down"
+SELDOM = "15s"
+"""So that no poll sees what happens while a PATCH is held: one and a half seconds of real time."""
+
+
+async def promised_while_paused(one: Copilot, psa: Desk) -> int:
+    """A ticket on which the copilot has decided to raise the priority, and may not write yet."""
+    ticket = psa.ticket("Our scanner is slow.")
+    await one.settle()
+    one.human(pause, "main", "a look first")
+    psa.customer_replies(ticket, DOWN)
+    await until(lambda: one.states(ticket) == ["pending"], "a promise")
+    return ticket
+
+
+async def changed_between_decision_and_write(one: Copilot, psa: Desk) -> int:
+    ticket = await promised_while_paused(one, psa)
+    psa.sets(ticket, "priority", LOW, by="api2")
+    one.human(resume, "main")
+    await one.settle()
+    return ticket
+
+
+async def test_what_another_api_user_set_after_our_decision_stands(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field(CRITICAL, RULE, was=MEDIUM))
+
+    ticket = await changed_between_decision_and_write(one, psa)
+
+    assert psa.value(ticket, "priority") == LOW
+    assert psa.writes(ticket) == []
+    [decision] = one.ledger(ticket)
+    assert decision.verdict == "dropped"
+    assert "api2" in decision.reason
+    assert LOW in decision.reason
+    assert f"{psa.sandbox.now():%Y-%m-%dT%H:}" in decision.reason
+
+
+async def test_without_that_check_it_is_overwritten(copilot: Hire, psa: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    unguarded = tuple(guard for guard in policy.STANDING if guard.__name__ != "_was")
+    assert len(unguarded) == len(policy.STANDING) - 1
+    monkeypatch.setattr(policy, "STANDING", unguarded)
+    monkeypatch.setattr(Outbox, "_still_ours", staticmethod(lambda action, fresh: None))
+    monkeypatch.setattr(Collisions, "look_back", looks_away)
+    one = await copilot(set_field(CRITICAL, RULE, was=MEDIUM))
+
+    ticket = await changed_between_decision_and_write(one, psa)
+
+    assert psa.value(ticket, "priority") == CRITICAL
+
+
+async def looks_away(collisions: Collisions, row: WriteRow) -> None:
+    """What the look back is replaced by, to see what it prevents."""
+
+
+async def run_over(one: Copilot, psa: Desk) -> int:
+    """A technician's edit lands after our last look and before our PATCH."""
+    ticket = psa.ticket("Our scanner is slow.")
+    await one.settle()
+    psa.sandbox.switch(hold_patch=0.6)
+    psa.customer_replies(ticket, DOWN)
+    await until(lambda: one.states(ticket) == ["sending"], "our request is under way")
+    psa.sets(ticket, "priority", HIGH)
+    await until(lambda: "sending" not in one.states(ticket)[:1], "our request is answered")
+    psa.sandbox.switch(hold_patch=0)
+    await one.settle()
+    return ticket
+
+
+def the_human_has_won(one: Copilot, psa: Desk, ticket: int) -> bool:
+    """Their value stands, and whatever was wished after the collision was dropped."""
+    first, *others = one.verdicts(ticket)
+    assert psa.value(ticket, "priority") == HIGH
+    assert first == "collision"
+    return set(others) <= {"dropped"} and sorted(set(one.states(ticket)) - {"dropped"}) == ["collision", "done"]
+
+
+async def test_a_run_over_edit_is_seen_in_the_audit_trail_and_put_back(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field(CRITICAL, RULE), poll_every=SELDOM)
+
+    ticket = await run_over(one, psa)
+    assert the_human_has_won(one, psa, ticket)
+
+    psa.customer_replies(ticket, "I say it again: everything is down!")
+    await one.settle()
+    assert the_human_has_won(one, psa, ticket)
+    assert "locked" in one.ledger(ticket)[-1].reason
+
+
+async def test_a_run_over_edit_is_seen_in_a_callback_and_put_back(copilot: Hire, psa: Desk) -> None:
+    psa.sandbox.switch(audit_right=False)
+    url = f"127.0.0.1:{free_port()}"
+    one = await copilot(set_field(CRITICAL, RULE), poll_every=SELDOM, web={"listen": url, "url": f"http://{url}"})
+    await until(lambda: [r for r in psa.our_requests("POST") if "callbacks" in r["path"]], "a callback")
+
+    ticket = await run_over(one, psa)
+    assert the_human_has_won(one, psa, ticket)
+
+
+async def test_without_both_witnesses_the_edit_is_lost_and_check_has_said_so(copilot: Hire, psa: Desk) -> None:
+    psa.sandbox.switch(audit_right=False)
+    one = await copilot(set_field(CRITICAL, RULE), poll_every=SELDOM)
+
+    ticket = await run_over(one, psa)
+
+    assert psa.value(ticket, "priority") == CRITICAL
+    assert one.verdicts(ticket) == ["written"]
+    said = (await app.check(one.config))["main"]
+    [trail] = [finding for finding in said if finding.about == "audit trail"]
+    assert trail.level == "warning"
+    assert "unseen" in trail.says
+    psa.sandbox.switch(audit_right=True)
+    allowed = (await app.check(one.config))["main"]
+    assert [finding.level for finding in allowed if finding.about == "audit trail"] == ["ok"]
+
+
+async def test_a_field_that_a_human_set_after_us_is_never_set_again(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field(HIGH))
+    ticket = psa.ticket("Our scanner is slow.")
+    await one.settle()
+    assert psa.value(ticket, "priority") == HIGH
+
+    psa.sets(ticket, "priority", LOW)
+    await one.settle()
+    psa.customer_replies(ticket, "It is even slower today, and it squeaks.")
+    await one.settle()
+
+    assert psa.value(ticket, "priority") == LOW
+    assert one.verdicts(ticket) == ["written", "dropped", "dropped"]
+    assert all("idahl" in decision.reason for decision in one.ledger(ticket)[1:])
+
+
+async def test_an_undone_field_goes_back_and_is_locked_for_that_plugin(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field(HIGH))
+    ticket = psa.ticket("Our scanner is slow.")
+    await one.settle()
+    [decision] = one.ledger(ticket)
+
+    one.human(undo, decision.id)
+    await one.settle()
+    assert psa.value(ticket, "priority") == MEDIUM
+    psa.customer_replies(ticket, "It is even slower today, and it squeaks.")
+    await one.settle()
+
+    assert psa.value(ticket, "priority") == MEDIUM
+    verdicts = one.ledger(ticket)
+    assert [row.verdict for row in verdicts] == ["undone", "dropped"]
+    assert "locked" in verdicts[1].reason
+
+
+async def test_an_undone_note_says_so_and_is_left_alone(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(summarize())
+    ticket = psa.ticket(messages=4)
+    await one.settle()
+    [decision] = one.ledger(ticket)
+
+    one.human(undo, decision.id)
+    await one.settle()
+    psa.customer_replies(ticket, "Thursday is fine, please call the porter first.")
+    await one.settle()
+
+    [note] = psa.ours(ticket)
+    assert note["text"].startswith("Withdrawn")
+    assert note["internal"]
+    assert one.verdicts(ticket) == ["undone", "dropped"]
+
+
+async def test_a_write_that_waited_too_long_expires(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field(CRITICAL, RULE))
+    ticket = await promised_while_paused(one, psa)
+
+    psa.sandbox.advance("16m")
+    await until(lambda: one.states(ticket) == ["expired"], "it expires")
+    one.human(resume, "main")
+    await one.settle()
+
+    assert psa.value(ticket, "priority") == MEDIUM
+    assert one.verdicts(ticket) == ["expired"]
+    assert psa.writes(ticket) == []
+
+
+async def test_a_pause_holds_a_write_and_a_resume_lets_it_go(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field(CRITICAL, RULE))
+    ticket = await promised_while_paused(one, psa)
+    await one.settle(but=["pending"])
+    assert psa.writes(ticket) == []
+
+    one.human(resume, "main")
+    await one.settle()
+
+    assert psa.value(ticket, "priority") == CRITICAL
+    assert len(psa.writes(ticket)) == 1
+
+
+async def test_a_status_without_a_confirmed_meaning_stops_field_writes(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field(HIGH), statuses={})
+    ticket = psa.ticket("Our scanner is slow.")
+    await one.settle()
+
+    assert psa.value(ticket, "priority") == MEDIUM
+    [decision] = one.ledger(ticket)
+    assert decision.verdict == "stopped"
+    assert "confirmed" in decision.reason
+
+
+async def test_a_status_changes_by_a_rule_but_never_to_closed(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field("Closed", "please close", field="status"))
+    ticket = psa.ticket("It works again, please close the ticket number 5.")
+    await one.settle()
+
+    assert psa.value(ticket, "status") == "New"
+    [decision] = one.ledger(ticket)
+    assert decision.verdict == "dropped"
+    assert "closes" in decision.reason
+
+
+async def test_a_rule_sets_a_status_and_mails_nobody(copilot: Hire, psa: Desk) -> None:
+    one = await copilot(set_field("In Progress", "any news", field="status"))
+    ticket = psa.ticket("Are there any news of our scanner?")
+    await one.settle()
+
+    assert psa.value(ticket, "status") == "In Progress"
+    assert one.verdicts(ticket) == ["written"]
+    assert psa.sandbox.mailbox() == []
