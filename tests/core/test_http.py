@@ -265,7 +265,12 @@ class Listing:
 
     async def read(self, step: Step) -> tuple[list[Row], bool]:
         self.reads += 1
-        fits = {">=": lambda s: s >= step.stamp, "=": lambda s: s == step.stamp, ">": lambda s: s > step.stamp}[step.op]
+        ways: dict[str, Callable[[str], bool]] = {
+            ">=": step.stamp.__le__,
+            "=": step.stamp.__eq__,
+            ">": step.stamp.__lt__,
+        }
+        fits = ways[step.op]
         beyond = -1 if step.beyond is None else step.beyond
         found = sorted(row for row in self.rows.values() if fits(row[0]) and row[1] > beyond)[: self.size]
         if self.writer:
