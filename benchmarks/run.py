@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=PARTS, help="this part alone; may be repeated")
     parser.add_argument("--out", type=Path, default=OUT, help="the file to write (build/bench.json)")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what it started is ended
     figures: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
     for name in args.only or PARTS:
         figures[name] = _carry_out(name)
