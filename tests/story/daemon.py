@@ -118,6 +118,11 @@ class Copilot:
         still_open = (("change", "open"), ("write", "pending"), ("write", "sending"))
         return len(kept) + len(wanted) + sum(counts.get(key, 0) for key in still_open)
 
+    def untaken(self) -> int:
+        """Webhooks that were kept and not taken in yet."""
+        with self.store.reading() as tx:
+            return len(tx.work.inbox("main"))
+
     async def ready(self) -> int:
         """What /readyz answers."""
         return (await self.http.get("/readyz")).status_code

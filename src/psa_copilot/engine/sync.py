@@ -111,12 +111,15 @@ class Sync:
             clear = [ticket for ticket in shown if not _has_rival(ticket, [*shown, *([before] if before else [])])]
             events = [e for ticket in clear for e in tx.mirror.save_tickets([ticket], self.line.look(Source.WEBHOOK))]
             covered = self._is_covered(tx, shown[-1], delivered_at)
+            row = tx.mirror.row(ref)
+            was_read = bool(row and row.messages_at and row.messages_at >= shown[-1].updated_at)
             if events and covered:
                 owe(tx, self.line, ref, events)
             elif not covered:
                 tx.mirror.want(ref, "change" if events else "messages")
         await self._collisions.seen(shown)
-        if before and self._is_echo(shown, before):
+        is_again = was_read and len(clear) == len(shown)
+        if not covered and (is_again or (before and self._is_echo(shown, before))):
             return  # left to `read_wanted`, past the stamp's second: once, where reading now would have to be repeated
         if not covered and len(clear) < len(shown):
             await self._refresh(ref)
