@@ -89,7 +89,9 @@ def test_no_secret_in_values_keys_or_tracebacks(told: Told, as_json: bool) -> No
 
 
 @pytest.mark.parametrize("name", ["uvicorn.error", "apscheduler.scheduler", "dbos", "alembic.runtime", "httpx", "any"])
-def test_the_libraries_lines_come_the_same_way(told: Told, name: str) -> None:
+def test_the_libraries_lines_come_the_same_way(told: Told, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A sandbox in this process keeps uvicorn's own words to itself, for good.
+    monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
     logs.setup(json=True)
     init_logger()  # dbos looks whether it has to bring a console of its own
     try:
