@@ -433,8 +433,8 @@ class Mirror:
         if row is not None and row.deleted_at is None and _reads_the_same(values.to_message(row), message):
             return []
         is_news = look.source is not Source.BACKFILL and message.sent_at >= look.first_contact
-        self._add_version(row, message, marker, look, is_news=is_news or row is not None)
-        by_hand = bool(marker) and self._by_hand(row, message, look)
+        fresh = self._add_version(row, message, marker, look, is_news=is_news or row is not None)
+        by_hand = bool(marker) and self._by_hand(fresh, message, look)
         kind = EventKind.MESSAGE_ADDED if row is None else EventKind.MESSAGE_EDITED
         source = look.source if is_news or row is not None else Source.BACKFILL
         return [
@@ -446,30 +446,32 @@ class Mirror:
                 actor_class=message.by,
                 happened_at=message.sent_at if row is None else (message.edited_at or look.psa_now),
                 seen_at=look.now,
-                source=Source.OURS if marker and not by_hand else source,
+                source=Source.OURS if marker and (row is None or not by_hand) else source,
             )
         ]
 
-    def _add_version(self, row: MessageRow | None, message: Message, marker: str, look: Look, *, is_news: bool) -> None:
+    def _add_version(
+        self, row: MessageRow | None, message: Message, marker: str, look: Look, *, is_news: bool
+    ) -> MessageRow:
         if row is not None:
             row.current = False
             self._session.add(row)
         written = max(message.sent_at, message.edited_at or message.sent_at)
-        self._session.add(
-            MessageRow(
-                connection=message.ticket.connection,
-                ticket=message.ticket.remote_id,
-                key=message.key,
-                version=row.version + 1 if row else 1,
-                current=True,
-                value=message.model_dump(mode="json"),
-                marker=marker,
-                sent_at=message.sent_at,
-                seen_at=look.now,
-                known_at=look.now if is_news else written,
-            )
+        fresh = MessageRow(
+            connection=message.ticket.connection,
+            ticket=message.ticket.remote_id,
+            key=message.key,
+            version=row.version + 1 if row else 1,
+            current=True,
+            value=message.model_dump(mode="json"),
+            marker=marker,
+            sent_at=message.sent_at,
+            seen_at=look.now,
+            known_at=look.now if is_news else written,
         )
+        self._session.add(fresh)
         self._session.flush()
+        return fresh
 
     def _message_gone(self, row: MessageRow, look: Look) -> list[Event]:
         row.deleted_at = look.now
@@ -482,10 +484,8 @@ class Mirror:
 
     # -- our own notes in the mirror -------------------------------------------------------------------------
 
-    def _by_hand(self, row: MessageRow | None, message: Message, look: Look) -> bool:
+    def _by_hand(self, row: MessageRow, message: Message, look: Look) -> bool:
         """Whether a human changed this note of ours: shown to the customer, or neither what we wrote nor write."""
-        if row is None:
-            return False
         ours = select(WriteRow).where(
             WriteRow.connection == message.ticket.connection, WriteRow.ticket == message.ticket.remote_id
         )
