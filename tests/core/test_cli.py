@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from psa_copilot import AddNote, ChangeField, Field
-from psa_copilot.store import DecisionRow, PluginStateRow, Store, WriteRow
+from psa_copilot.store import DecisionRow, PluginStateRow, Store
 
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -59,7 +59,10 @@ def store(folder: Path) -> Iterator[Store]:
         row = tx.ledger.decision(first)
         assert row
         tx.ledger.turn(row, "written", "as note 77", NOON)
-        tx.work.promise(write(first, note))
+        write = tx.work.write(tx.work.promise(row, "summarize", note, MARKER, NOON, timedelta()))
+        assert write
+        write.state = "done"
+        write.receipt = {"remote_id": "77", "value": "", "at": None}
         tx.ledger.add(decision(status, "suggested", code="K4"))
         tx.ledger.keep_state(PluginStateRow(connection="main", plugin="summarize", mode="act", since=NOON))
     yield store
@@ -78,22 +81,6 @@ def decision(wish: AddNote | ChangeField, verdict: str, code: str = "") -> Decis
         because=wish.because,
         evidence=list(wish.evidence),
         code=code,
-    )
-
-
-def write(decision_id: int, note: AddNote) -> WriteRow:
-    return WriteRow(
-        decision_id=decision_id,
-        connection="main",
-        ticket="48213",
-        plugin="summarize",
-        action=note.model_dump(mode="json"),
-        marker=MARKER,
-        state="done",
-        not_before=NOON,
-        expires=NOON,
-        created_at=NOON,
-        receipt={"remote_id": "77", "value": "", "at": None},
     )
 
 

@@ -113,21 +113,8 @@ class Collisions:
             decision = tx.ledger.decision(row.decision_id)
             if decision:
                 tx.ledger.turn(decision, "collision", fresh.why, now)
+                tx.work.promise(decision, row.plugin, back, new_marker(), now, TIME_TO_RESTORE, undoes=row.id)
             ref = self._line.ref(row.ticket)
             tx.ledger.add_lock(ref, action.field.value, row.plugin, "a human set it while we wrote", now)
-            tx.work.promise(
-                WriteRow(
-                    decision_id=row.decision_id,
-                    connection=row.connection,
-                    ticket=row.ticket,
-                    plugin=row.plugin,
-                    action=back.model_dump(mode="json"),
-                    marker=new_marker(),
-                    undoes=row.id,
-                    not_before=now,
-                    expires=now + TIME_TO_RESTORE,
-                    created_at=now,
-                )
-            )
         metrics.COLLISIONS.inc()
         log.warning("collision", ticket=f"{row.connection}/{row.ticket}", field=action.field.value, plugin=row.plugin)

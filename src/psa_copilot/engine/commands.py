@@ -41,19 +41,7 @@ def undo(tx: Transaction, decision_id: int, now: datetime) -> Undo:
     action, effects = _reverse(tx, write, marker)
     if isinstance(action, ChangeField):
         tx.ledger.add_lock(ref, action.field.value, write.plugin, f"decision {decision_id} was undone", now)
-    row = WriteRow(
-        decision_id=decision_id,
-        connection=write.connection,
-        ticket=write.ticket,
-        plugin=write.plugin,
-        action=action.model_dump(mode="json"),
-        marker=marker,
-        undoes=write.id,
-        not_before=now,
-        expires=now + UNDO_LIFE,
-        created_at=now,
-    )
-    return Undo(tx.work.promise(row), effects)
+    return Undo(tx.work.promise(decision, write.plugin, action, marker, now, UNDO_LIFE, undoes=write.id), effects)
 
 
 def _reverse(tx: Transaction, write: WriteRow, marker: str) -> tuple[EditNote | ChangeField, list[str]]:
@@ -91,19 +79,7 @@ def approve(tx: Transaction, decision_id: int, code: str | None, now: datetime) 
     if isinstance(wish, AddNote):
         wish = wish.model_copy(update={"body": signed(wish.body, decision.plugin, marker)})
     tx.ledger.turn(decision, "promised", "approved by a human", now)
-    return tx.work.promise(
-        WriteRow(
-            decision_id=decision_id,
-            connection=decision.connection,
-            ticket=decision.ticket,
-            plugin=decision.plugin,
-            action=wish.model_dump(mode="json"),
-            marker=marker,
-            not_before=now,
-            expires=now + wish.time_to_live,
-            created_at=now,
-        )
-    )
+    return tx.work.promise(decision, decision.plugin, wish, marker, now, wish.time_to_live)
 
 
 def decline(tx: Transaction, decision_id: int, reason: str, now: datetime) -> None:

@@ -14,23 +14,22 @@ from psa_copilot import logs, metrics
 from psa_copilot.actions import Action, AddNote, ChangeField, action_from
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine import commands
-from psa_copilot.engine.lines import Line
+from psa_copilot.engine.lines import Line, is_news
 from psa_copilot.engine.policy import SUGGEST, Case, Verdict, judge, noise, stopped, time_to_live
 from psa_copilot.engine.spoken import Spoken
 from psa_copilot.engine.spoken import commands as spoken_commands
 from psa_copilot.engine.tools import tools_for
 from psa_copilot.errors import CopilotError
-from psa_copilot.events import Change, Event, EventKind, Source
+from psa_copilot.events import Change, Event, EventKind
 from psa_copilot.markers import ALPHABET, new_marker, signed
 from psa_copilot.models import Thread, Ticket
 from psa_copilot.plugin import Plugin, When
-from psa_copilot.store import ChangeRow, DecisionRow, RunRow, Store, Transaction, WriteRow
+from psa_copilot.store import ChangeRow, DecisionRow, RunRow, Store, Transaction
 
 log = logs.get("dispatch")
 
 LONGEST_RUN = 120.0  # real seconds; a plugin that hangs must not hold up the others
 SUGGESTION_LIFE = timedelta(hours=72)
-NEWS = (Source.POLL, Source.WEBHOOK)
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Dispatch:
             seen = tx.ledger.last_event_seen(thread.id, plugin) or 0
             events = tx.mirror.events_since(thread, seen)
         key = row.key if row.plugin else f"rev:{thread.revision}"
-        news = tuple(event for event in events if event.source in NEWS and event.id <= newest)
+        news = tuple(event for event in events if is_news([event]) and event.id <= newest)
         return Change(thread_id=thread.id, revision=thread.revision, events=news, because=row.because, key=key)
 
     @staticmethod
@@ -184,9 +183,9 @@ class Dispatch:
         if verdict.verdict == "suggested":
             self._replace_suggestions(tx, case)
             decision.code = "".join(secrets.choice(ALPHABET) for _ in range(6))
-        decision_id = tx.ledger.add(decision)
+        tx.ledger.add(decision)
         if verdict.verdict == "promised":
-            promise(tx, decision_id, enabled.name, case.ticket, wish, case.now, time_to_live(case))
+            promise(tx, decision, enabled.name, case.ticket, wish, case.now, time_to_live(case))
         log.info("decided", plugin=enabled.name, ticket=str(case.ref), wish=wish.kind, verdict=verdict.verdict)
         return verdict.verdict
 
@@ -230,7 +229,7 @@ class Dispatch:
         wish = AddNote(body=suggestion_text(open_ones), living=True, because="suggestions wait for an answer")
         if noise(self.case(tx, SUGGEST, thread, line, wish, None)):
             return
-        promise(tx, open_ones[-1].id or 0, SUGGEST.name, thread.ticket, wish, now, SUGGESTION_LIFE)
+        promise(tx, open_ones[-1], SUGGEST.name, thread.ticket, wish, now, SUGGESTION_LIFE)
 
     def _obey(self, change: Change, thread: Thread, line: Line) -> None:
         """Approvals and refusals that technicians typed since the last look."""
@@ -277,7 +276,7 @@ def happened(events: Sequence[Event], on: frozenset[EventKind]) -> datetime | No
 
 
 def promise(
-    tx: Transaction, decision_id: int, plugin: str, ticket: Ticket, wish: Action, now: datetime, life: timedelta
+    tx: Transaction, decision: DecisionRow, plugin: str, ticket: Ticket, wish: Action, now: datetime, life: timedelta
 ) -> int:
     """Owe a write. A newer text of the same living note takes the place of one that has not gone yet."""
     marker = new_marker()
@@ -286,19 +285,7 @@ def promise(
         action = wish.model_copy(update={"body": signed(wish.body, plugin, marker)})
         if wish.living:
             _supersede(tx, ticket, plugin, now)
-    return tx.work.promise(
-        WriteRow(
-            decision_id=decision_id,
-            connection=ticket.ref.connection,
-            ticket=ticket.ref.remote_id,
-            plugin=plugin,
-            action=action.model_dump(mode="json"),
-            marker=marker,
-            not_before=now,
-            expires=now + life,
-            created_at=now,
-        )
-    )
+    return tx.work.promise(decision, plugin, action, marker, now, life)
 
 
 def _supersede(tx: Transaction, ticket: Ticket, plugin: str, now: datetime) -> None:

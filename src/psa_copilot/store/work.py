@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Session, col, select
 
+from psa_copilot.actions import Action
 from psa_copilot.store.tables import (
     BudgetRow,
     ChangeRow,
     CursorRow,
+    DecisionRow,
     FlagRow,
     InboxRow,
     WriteRow,
@@ -175,8 +177,29 @@ class Work:
 
     # -- writes ----------------------------------------------------------------------------------------------
 
-    def promise(self, row: WriteRow) -> int:
-        """Owe a write."""
+    def promise(
+        self,
+        decision: DecisionRow,
+        plugin: str,
+        action: Action,
+        marker: str,
+        now: datetime,
+        life: timedelta,
+        undoes: int | None = None,
+    ) -> int:
+        """Owe a write on a decision's ticket; returns its id."""
+        row = WriteRow(
+            decision_id=decision.id or 0,
+            connection=decision.connection,
+            ticket=decision.ticket,
+            plugin=plugin,
+            action=action.model_dump(mode="json"),
+            marker=marker,
+            undoes=undoes,
+            not_before=now,
+            expires=now + life,
+            created_at=now,
+        )
         self._session.add(row)
         self._session.flush()
         return row.id or 0
