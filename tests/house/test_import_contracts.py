@@ -41,6 +41,7 @@ OFFENCES = [
     Offence("sql", "psa_copilot.cli", "import alembic.command"),
     Offence("sql", PLUGIN, "import sqlalchemy"),
     Offence("litellm", "psa_copilot.text", "import litellm"),
+    Offence("litellm", "psa_copilot.llm.gateway", "import litellm"),
     Offence("litellm", PLUGIN, "import litellm"),
     Offence("dbos", "psa_copilot.engine.port", "import dbos"),
     Offence("dbos", "psa_copilot.app", "import dbos"),
@@ -55,7 +56,7 @@ ALLOWED = [
     (CONNECTOR, "import psa_copilot"),
     (PLUGIN, "from psa_copilot import Plugin"),
     (PSA_SANDBOX, "import psa_copilot.sandbox"),
-    ("psa_copilot.llm", "import litellm"),
+    ("psa_copilot.llm.provider", "import litellm"),
 ]
 
 
