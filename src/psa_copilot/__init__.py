@@ -4,7 +4,8 @@ A sidecar for the ticket system of a managed service provider: it mirrors ticket
 say what they would do, and writes it back as notes and fields, exactly once.
 """
 
-from psa_copilot.actions import Action, AddNote, ChangeField, EditNote, Receipt, Wish
+from psa_copilot.actions import Action, AddNote, Book, ChangeField, EditNote, LinkTo, LogTime, Mention, Receipt, Wish
+from psa_copilot.calendar import Calendar, Hours
 from psa_copilot.clock import duration
 from psa_copilot.connector import (
     Can,
@@ -29,9 +30,12 @@ from psa_copilot.errors import (
 )
 from psa_copilot.events import Change, Event, EventKind, Source
 from psa_copilot.http import Answer, Http, Step, keyset
+from psa_copilot.llm import Llm
 from psa_copilot.markers import marker_of, same_text
 from psa_copilot.models import (
     ActorClass,
+    Appointment,
+    AppointmentKind,
     Board,
     Company,
     Contact,
@@ -50,15 +54,19 @@ from psa_copilot.models import (
     Thread,
     Ticket,
 )
-from psa_copilot.plugin import Found, Plugin, PluginSettings, Tools
+from psa_copilot.plugin import Found, Plugin, PluginSettings, Standing, Tools
 
 __all__ = [
     "Action",
     "ActorClass",
     "AddNote",
     "Answer",
+    "Appointment",
+    "AppointmentKind",
     "AuthFailed",
     "Board",
+    "Book",
+    "Calendar",
     "Can",
     "Change",
     "ChangeField",
@@ -77,8 +85,13 @@ __all__ = [
     "Forged",
     "Found",
     "Hint",
+    "Hours",
     "Http",
+    "LinkTo",
+    "Llm",
+    "LogTime",
     "Meaning",
+    "Mention",
     "Message",
     "MessageKind",
     "Moment",
@@ -97,6 +110,7 @@ __all__ = [
     "Rejected",
     "Setting",
     "Source",
+    "Standing",
     "Status",
     "Step",
     "Thread",

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import pydantic
 from pydantic import TypeAdapter
 
 from psa_copilot.models import Field, Moment, Ref, Value
 
+Place = Literal["internal", "discussion", "resolution"]
+Purpose = Literal["recap", "nudge", "hand-off", "resolution", "reply"]
+Delicate = Literal["scores", "other tickets", "sentiment", "sla", "cost"]
+
 RECAP_LIFE = timedelta(hours=4)
+NOTE_LIVES = {
+    "recap": RECAP_LIFE,
+    "nudge": timedelta(hours=1),
+    "hand-off": timedelta(hours=24),
+    "resolution": timedelta(hours=24),
+    "reply": timedelta(hours=1),
+}
 ASSIGNMENT_LIFE = timedelta(minutes=15)
 FIELD_LIFE = timedelta(minutes=15)
 
@@ -24,8 +35,13 @@ class Wish(Value):
     confidence: float | None = pydantic.Field(None, ge=0, le=1)
     ticket: Ref | None = None
     """The ticket to write to; left out: the thread's present one."""
+    rule: str = ""
+    """Id of the configured rule that asks for it; nothing closes a ticket without one."""
 
-    customer_visible: ClassVar[bool] = False
+    @property
+    def customer_visible(self) -> bool:
+        """Whether the customer will see it."""
+        return False
 
     @property
     def time_to_live(self) -> timedelta:
@@ -39,10 +55,21 @@ class AddNote(Wish):
     kind: Literal["add_note"] = "add_note"
     body: str = pydantic.Field(min_length=1)
     living: bool = False
+    place: Place = "internal"
+    """Where the PSA keeps it. All but `internal` is shown to the customer."""
+    notify: bool = False
+    """Whether the PSA may mail it; only for a note that the customer is meant to see."""
+    purpose: Purpose = "recap"
+    tells: frozenset[Delicate] = frozenset()
+    """What is in it that a client's own technicians must not read."""
+
+    @property
+    def customer_visible(self) -> bool:
+        return self.place != "internal" or self.notify
 
     @property
     def time_to_live(self) -> timedelta:
-        return RECAP_LIFE
+        return NOTE_LIVES[self.purpose]
 
 
 class EditNote(Wish):
@@ -66,13 +93,49 @@ class ChangeField(Wish):
     field: Field
     to: str
     was: str
+    along: dict[Field, str] = pydantic.Field(default_factory=dict)
+    """What has to change in the same request: a board brings its own statuses and categories."""
 
     @property
     def time_to_live(self) -> timedelta:
         return ASSIGNMENT_LIFE if self.field is Field.ASSIGNEE else FIELD_LIFE
 
 
-Action = Annotated[AddNote | EditNote | ChangeField, pydantic.Field(discriminator="kind")]
+class LogTime(Wish):
+    """A time entry of our own: never billable, never in a technician's name. Off unless `allow:` names it."""
+
+    kind: Literal["log_time"] = "log_time"
+    body: str = pydantic.Field(min_length=1)
+    minutes: int = pydantic.Field(ge=1, le=24 * 60)
+
+
+class Book(Wish):
+    """An appointment for a technician on the ticket. Off unless `allow:` names it."""
+
+    kind: Literal["book"] = "book"
+    person: str
+    starts: Moment
+    ends: Moment
+
+
+class LinkTo(Wish):
+    """The ticket becomes a child of another one. Off unless `allow:` names it."""
+
+    kind: Literal["link_to"] = "link_to"
+    parent: str
+    """Remote id of the parent, a ticket of the same connection."""
+
+
+class Mention(Wish):
+    """A line for the digest; nothing is written to the PSA."""
+
+    kind: Literal["mention"] = "mention"
+    body: str = pydantic.Field(min_length=1)
+
+
+Action = Annotated[
+    AddNote | EditNote | ChangeField | LogTime | Book | LinkTo | Mention, pydantic.Field(discriminator="kind")
+]
 
 _ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 
@@ -86,7 +149,7 @@ class Receipt(Value):
     """Proof that the PSA carried out a write."""
 
     remote_id: str = ""
-    """Id of the note made or changed; empty for a field."""
+    """Id of the note, time entry or appointment made or changed; empty for a field."""
     value: str = ""
     """For a field: its value in the PSA's answer."""
     at: Moment | None = None

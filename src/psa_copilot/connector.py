@@ -13,9 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from psa_copilot.actions import Action, Receipt
 from psa_copilot.clock import duration
+from psa_copilot.desk import Desk
 from psa_copilot.events import Event
 from psa_copilot.http import Http
-from psa_copilot.models import Directory, Field, Meaning, Moment, Pulled, Ref, Ticket, Value
+from psa_copilot.models import Appointment, Contact, Directory, Field, Meaning, Moment, Pulled, Ref, Ticket, Value
 
 Setting = pydantic.Field
 """Describes one setting: `after: int = Setting(4, description=...)`."""
@@ -33,8 +34,25 @@ class Can(Value):
     history: bool = False
     fields: frozenset[Field] = frozenset()
     """The fields that `apply` can change."""
+    public_notes: bool = False
+    """Notes that the customer sees, mailed only when asked to."""
+    resolution_notes: bool = False
+    hides_from_client_it: bool = False
+    """Internal notes stay hidden from the technicians of a co-managed client."""
+    appointments: bool = False
+    """Calendars can be read."""
+    contacts: bool = False
+    time_entries: bool = False
+    """`apply` takes LogTime."""
+    bookings: bool = False
+    """`apply` takes Book."""
+    links: bool = False
+    """`apply` takes LinkTo."""
     message_bumps_ticket: Literal["yes", "no", "unknown"] = "unknown"
     """Whether a new message moves the ticket's changed-stamp; unless `yes`, a slow sweep re-reads recent tickets."""
+
+
+WriteKind = Literal["time_entry", "appointment", "link"]
 
 
 class BreakerSettings(BaseModel):
@@ -66,6 +84,10 @@ class ConnectionSettings(BaseModel):
         default_factory=dict, description="Meaning of each status: {BOARD: {STATUS: meaning}}."
     )
     breaker: BreakerSettings = Setting(default_factory=BreakerSettings, description="When to stop a busy plugin.")
+    allow: frozenset[WriteKind] = Setting(
+        frozenset(), description="Kinds of writes that are off by default: time_entry, appointment, link."
+    )
+    desk: Desk = Setting(default_factory=Desk, description="What a live desk has told: origins, hours, brakes.")
     notes_per_technician: int = Setting(15, ge=1, description="Most new notes in 24 hours that concern one technician.")
 
 
@@ -156,6 +178,19 @@ class Connector(ABC):
     @abstractmethod
     async def history(self, ref: Ref) -> list[Event]:
         """Field changes that the PSA itself recorded; empty where `can.history` is False or we may not read it."""
+
+    async def appointments(self, start: Moment, end: Moment, ref: Ref | None = None) -> list[Appointment]:
+        """Entries of all calendars that end after `start` and begin before `end`; with `ref`, those on one ticket."""
+        return []
+
+    async def contacts(self) -> AsyncIterator[list[Contact]]:
+        """Pages of all contacts."""
+        for page in ():
+            yield page
+
+    async def blocks_closing(self, ref: Ref) -> list[str]:
+        """What the PSA shows that a close would step over: open tasks, running timers, unapproved time, products."""
+        return []
 
     @abstractmethod
     async def apply(self, ref: Ref, action: Action, marker: str) -> Receipt:

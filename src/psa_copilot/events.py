@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+import pydantic
+
 from psa_copilot.models import ActorClass, Field, Moment, Ref, Value
 
 
@@ -59,5 +61,7 @@ class Change(Value):
     events: tuple[Event, ...] = ()
     because: str = ""
     """For a sweep's find: its reason."""
+    facts: dict[str, str] = pydantic.Field(default_factory=dict)
+    """For a sweep's find: what it noted."""
     key: str
     """`rev:N`, or the sweep's key; unique per thread and plugin."""

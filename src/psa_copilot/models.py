@@ -102,6 +102,9 @@ class Contact(Value):
     name: str
     email: str = ""
     company_id: str = ""
+    kind: str = ""
+    """What the PSA calls this kind of contact, for example `End User` or `Client IT`."""
+    active: bool = True
 
 
 class Person(Value):
@@ -113,6 +116,7 @@ class Person(Value):
     email: str = ""
     active: bool = True
     is_api: bool = False
+    team: str = ""
 
 
 class Status(Value):
@@ -138,6 +142,9 @@ class Board(Value):
     remote_id: str
     name: str
     statuses: tuple[Status, ...] = ()
+    categories: tuple[str, ...] = ()
+    """Category paths that a ticket here can have, `type / subtype / item`."""
+    teams: tuple[str, ...] = ()
     mails: bool = False
     bills: bool = False
 
@@ -190,6 +197,7 @@ class Ticket(Value):
     contact_id: str = ""
     assignee: str = ""
     """Identifier of the owning technician."""
+    team: str = ""
     priority_level: int | None = None
     is_closed: bool = False
     meaning: Meaning | None = None
@@ -201,6 +209,14 @@ class Ticket(Value):
     """Remote id of the parent ticket."""
     merged_into: str = ""
     """Remote id of the ticket that this one was merged into."""
+    created_by: str = ""
+    """Identifier of who entered it, where the PSA tells."""
+    required_at: Moment | None = None
+    """The date that the desk has promised or waits for."""
+    sla_due: Moment | None = None
+    """When the next open SLA target is missed; None without one, and while its clock is paused."""
+    sla_state: str = ""
+    """Everything the PSA tells about the SLA, in one line: two equal lines mean that nothing has moved."""
     opened_at: Moment
     updated_at: Moment
     closed_at: Moment | None = None
@@ -231,6 +247,8 @@ class Message(Value):
     """Name of who wrote it, for people."""
     author_id: str = ""
     """Identifier of the account that wrote it, where the PSA tells."""
+    contact_id: str = ""
+    """Remote id of the contact that wrote it."""
     internal: bool = False
     text: str
     sent_at: Moment
@@ -241,6 +259,28 @@ class Message(Value):
     def key(self) -> str:
         """Unique on its ticket; notes and time entries may share numbers."""
         return self.remote_id if self.kind is MessageKind.NOTE else f"{self.kind}:{self.remote_id}"
+
+
+class AppointmentKind(StrEnum):
+    """What an entry in somebody's calendar is for."""
+
+    TICKET = "ticket"
+    TIME_OFF = "time_off"
+    OTHER = "other"
+
+
+class Appointment(Value):
+    """An entry in a technician's calendar: work that is planned, or time off."""
+
+    remote_id: str
+    kind: AppointmentKind
+    person: str
+    """Identifier of the technician."""
+    ticket: str = ""
+    """Remote id of the ticket that it is for."""
+    starts: Moment
+    ends: Moment
+    done: bool = False
 
 
 class Pulled(Value):

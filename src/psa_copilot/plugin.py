@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from psa_copilot.actions import Action
+from psa_copilot.actions import Action, Purpose
+from psa_copilot.calendar import DEFAULT, Calendar
 from psa_copilot.connector import Duration, Setting
 from psa_copilot.events import Change, EventKind
-from psa_copilot.models import Moment, Ref, Thread, Ticket
+from psa_copilot.llm import Llm
+from psa_copilot.models import ActorClass, Appointment, Meaning, Moment, Origin, Ref, Thread, Ticket
 from psa_copilot.text import Text
 
 
@@ -41,6 +43,19 @@ class PluginSettings(BaseModel):
         None, description="Nothing that happened before causes a write; left out: the moment it left observe."
     )
     when: When = Setting(default_factory=When, description="Which tickets it looks at.")
+    origins: frozenset[Origin] = Setting(
+        frozenset({Origin.PERSON}), description="Whose tickets it looks at: person, alert, recurring, project, ..."
+    )
+    customers: frozenset[str] = Setting(
+        frozenset(), description="Companies to which it may write what the customer sees; none by default."
+    )
+    sla: Literal["fixed", "may_change"] = Setting(
+        "fixed", description="Whether a field that it writes may move an SLA target; `fixed` stops it when one moved."
+    )
+    named: frozenset[str] = Setting(
+        frozenset(),
+        description="Boards, categories or statuses it may act on though they mail, bill or pull a template.",
+    )
     time_to_live: Duration | None = Setting(None, description="How long after the verdict a write is still useful.")
 
 
@@ -53,12 +68,60 @@ class Past(Protocol):
     def verdicts(self) -> list[tuple[str, str]]:
         """(wish kind, verdict) of its earlier decisions here, oldest first."""
 
+    def noted(self, purpose: Purpose) -> list[str]:
+        """Texts of the notes that it has wished for here with that purpose, oldest first, written or not."""
+
 
 class Tickets(Protocol):
     """Read-only look-up of mirrored tickets of the same connection."""
 
     def get(self, ref: Ref) -> Ticket | None:
         """One mirrored ticket."""
+
+    def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """Other tickets of the same contact of the same client that changed since then, newest first."""
+
+    def meaning(self, board: str, status: str) -> Meaning | None:
+        """What a status of a board means, present or past; None where nobody knows."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a ticket stands, without its texts: what a sweep over all open tickets goes by."""
+
+    ticket: Ticket
+    last_key: str = ""
+    """Key of the last message of a person that was more than thanks, a receipt, an automatic reply or a bounce."""
+    last_by: ActorClass = ActorClass.UNKNOWN
+    last_at: datetime | None = None
+    customer_at: datetime | None = None
+    """When the customer wrote last, thanks and automatic replies left out."""
+    technician_at: datetime | None = None
+    """When a technician last did something: wrote, logged time, set a field."""
+    responded_at: datetime | None = None
+    """When a technician first wrote something that the customer could see."""
+    away_until: datetime | None = None
+    """Until when the customer's newest automatic reply says that nobody is there."""
+    bounced: bool = False
+    """The last mail to the customer came back."""
+    status_since: datetime | None = None
+    """Since when it has had its status, as far as we saw."""
+    messages: int = 0
+    """How many messages of people it has."""
+    open_children: int = 0
+    appointments: tuple[Appointment, ...] = ()
+    """Those on this ticket, done ones too."""
+    confidential: str = ""
+    """Why nothing of it may be quoted or counted; empty when it may."""
+    stopped: str = ""
+    """Why nothing may be written to it; empty when it may."""
+    calendar: Calendar = DEFAULT
+    """Business time of its board, with its client's holidays."""
+
+    def next_appointment(self, now: datetime) -> Appointment | None:
+        """The first one on this ticket that is not over yet."""
+        coming = (one for one in self.appointments if not one.done and one.ends > now)
+        return min(coming, key=lambda one: one.starts, default=None)
 
 
 @dataclass(frozen=True)
@@ -69,6 +132,10 @@ class Tools:
     past: Past
     tickets: Tickets
     text: Text
+    llm: Llm
+    """A model, where one is configured and allowed here; its `ask` answers None otherwise."""
+    standing: Standing
+    """How the ticket that would be written to stands."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +145,13 @@ class Found:
     ref: Ref
     because: str
     key: str
+    """Class, step and what the step counts from, for example `silent:2:981`."""
+    since: datetime | None = None
+    """When it fell due; before the plugin began to act, it goes into the backlog."""
+    score: float = 0.0
+    """How bad it is: the backlog shows the worst first."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the run that follows needs to know again."""
 
 
 class Plugin(ABC):
@@ -94,6 +168,6 @@ class Plugin(ABC):
     async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         """What this plugin would like written, each wish with its `because`; an empty list is a fine answer."""
 
-    def find(self, now: datetime, tickets: Iterable[Ticket]) -> Iterable[Found]:
-        """For sweeps: which of these tickets need a run now."""
+    def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterable[Found]:
+        """For sweeps: which of these open tickets need a run now. Called for pages of tickets, every few minutes."""
         return ()

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from psa_copilot import Http, registry
 from psa_copilot.clock import LOOPBACK, Clock
 from psa_copilot.config import Config, Keep, StopLists, Web, load
+from psa_copilot.desk import Desk
 from psa_copilot.plugin import When
 from psa_copilot.testing import LocalBudget
 
@@ -121,7 +122,8 @@ def test_every_setting_is_shown() -> None:
     assert shown("connections", "main") == known(connector.Settings)
     assert shown("plugins", "summarize") | {"use"} == known(summarize.Settings)
     assert shown("plugins", "summarize", "when") == known(When)
-    assert shown() == {"database", "web", "connections", "plugins", "stop", "keep"}
+    assert shown("connections", "main", "desk") == known(Desk)
+    assert shown() == {"database", "web", "connections", "llm", "plugins", "stop", "keep"}
 
 
 def test_every_setting_has_its_line_of_explanation_above_it() -> None:

@@ -17,11 +17,12 @@ from psa_copilot.config import faults
 from psa_copilot.config.document import Document, Where, dotted, read
 from psa_copilot.config.settings import Config, Connection, EnabledPlugin, Keep, StopLists, Web
 from psa_copilot.errors import ConfigError, PluginBroken
+from psa_copilot.llm import LlmSettings
 from psa_copilot.redact import SECRETS, Secrets
 
 DEFAULT_DATABASE = "sqlite:///psa-copilot.db"
 
-_KEYS = ("database", "web", "connections", "plugins", "stop", "keep")
+_KEYS = ("database", "web", "connections", "llm", "plugins", "stop", "keep")
 _CONNECTION_NAME = re.compile(r"[a-z0-9-]+")
 _PLUGIN_NAME = re.compile(r"[a-z0-9_-]+")
 _HOST = re.compile(r"[\w.:-]+")
@@ -46,6 +47,7 @@ def load(path: Path) -> Config:
         plugins=_plugins(document),
         stop=_section(document, "stop", StopLists),
         keep=_section(document, "keep", Keep),
+        llm=_llm(document),
         warnings=tuple(document.warnings),
     )
     _check_connection_names(document, config)
@@ -71,6 +73,16 @@ def _web(document: Document) -> Web:
     if web.url:
         _check_url(document, ("web", "url"), web.url)
     return web
+
+
+def _llm(document: Document) -> LlmSettings | None:
+    """No section, no model: everything goes on without one."""
+    if document.data.get("llm") is None:
+        return None
+    llm = _validated(document, ("llm",), LlmSettings, document.data["llm"])
+    if llm and llm.api_base:
+        _check_url(document, ("llm", "api_base"), llm.api_base)
+    return llm
 
 
 def _section(document: Document, key: str, model: type[M]) -> M:
@@ -239,7 +251,7 @@ def _hide_secrets(config: Config) -> None:
         named = (getattr(connection.settings, name, "") for name in connection.connector_class.secrets)
         for secret in (*_secrets_in(connection.settings), *filter(lambda one: isinstance(one, str), named)):
             SECRETS.add(secret)
-    for section in (config.web, *(plugin.settings for plugin in config.plugins.values())):
+    for section in (config.web, config.llm, *(plugin.settings for plugin in config.plugins.values())):
         for secret in _secrets_in(section):
             SECRETS.add(secret)
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringCon
 from psa_copilot.clock import LOOPBACK
 from psa_copilot.config import against
 from psa_copilot.connector import ConnectionSettings, Connector, Duration, Setting
+from psa_copilot.llm import LlmSettings
 from psa_copilot.models import Directory
 from psa_copilot.plugin import Plugin, PluginSettings
 
@@ -59,6 +60,7 @@ class StopLists(Section):
     contact: tuple[Name, ...] = Setting((), description="Contacts.")
     assignee: tuple[Name, ...] = Setting((), description="Technicians, by their identifier.")
     source: tuple[Name, ...] = Setting((), description="Sources, as the PSA names them.")
+    category: tuple[Name, ...] = Setting((), description="Categories, or their first parts: the ticket's type.")
 
 
 class Keep(Section):
@@ -99,6 +101,7 @@ class Config:
     plugins: Mapping[str, EnabledPlugin]
     stop: StopLists
     keep: Keep
+    llm: LlmSettings | None = None
     warnings: tuple[str, ...] = ()
     """What is unwise, though it works; each a line for the log."""
 
@@ -110,6 +113,7 @@ class Config:
             "listen": self.web.listen,
             "connections": {name: one.settings.use for name, one in self.connections.items()},
             "plugins": {name: one.settings.mode for name, one in self.plugins.items()},
+            "model": self.llm.model if self.llm else "none",
         }
 
     def check_against(self, directories: Mapping[str, Directory]) -> list[str]:

@@ -84,6 +84,7 @@ class Line:
             first_contact=self.first_contact or self.clock.now(),
             ourselves=self.ourselves,
             people=classes,
+            client_it=frozenset(name.casefold() for name in self.settings.desk.client_it),
         )
 
     @property

@@ -15,12 +15,18 @@ from pathlib import Path
 from sqlmodel import Session
 
 from psa_copilot.store import database
+from psa_copilot.store.backlog import Backlog, Spending
 from psa_copilot.store.forgetting import FORGET
+from psa_copilot.store.incidents import Incidents
 from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.mirror import AsOf, Look, Mirror
+from psa_copilot.store.standings import Stand, Standings
 from psa_copilot.store.tables import (
+    BacklogRow,
     BudgetRow,
+    CanaryRow,
     ChangeRow,
+    ClusterRow,
     DecisionRow,
     FeedbackRow,
     InboxRow,
@@ -33,8 +39,11 @@ from psa_copilot.store.work import Due, Work
 
 __all__ = [
     "AsOf",
+    "BacklogRow",
     "BudgetRow",
+    "CanaryRow",
     "ChangeRow",
+    "ClusterRow",
     "DecisionRow",
     "Due",
     "FeedbackRow",
@@ -43,6 +52,7 @@ __all__ = [
     "Look",
     "PluginStateRow",
     "RunRow",
+    "Stand",
     "Store",
     "Transaction",
     "WriteRow",
@@ -50,12 +60,16 @@ __all__ = [
 
 
 class Transaction:
-    """The three sides of the store, on one session."""
+    """The sides of the store, on one session."""
 
     def __init__(self, session: Session) -> None:
         self.mirror = Mirror(session)
         self.work = Work(session)
         self.ledger = Ledger(session)
+        self.standings = Standings(session)
+        self.incidents = Incidents(session)
+        self.backlog = Backlog(session)
+        self.spending = Spending(session)
 
 
 class Store:

@@ -16,6 +16,7 @@ from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.markers import marker_of, same_text
 from psa_copilot.models import ActorClass, Field, Message, Ref, Thread, Ticket
 from psa_copilot.store import values
+from psa_copilot.store.standings import Standings
 from psa_copilot.store.tables import (
     EventRow,
     FeedbackRow,
@@ -48,6 +49,8 @@ class Look:
     """Identifier of the account that we write with."""
     people: dict[str, ActorClass] | None = None
     """Actor class by account identifier."""
+    client_it: frozenset[str] = frozenset()
+    """Names, addresses, mail domains and contact types, in lower case, of clients' own IT staff."""
 
     def actor(self, identifier: str) -> ActorClass:
         """Who hides behind an account of the PSA."""
@@ -69,6 +72,7 @@ class Mirror:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._standings = Standings(session)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -80,6 +84,20 @@ class Mirror:
         """One mirrored ticket."""
         row = self.row(ref)
         return values.to_ticket(row) if row else None
+
+    def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """Tickets of the same contact that changed since then, newest first, without those of its own thread."""
+        own = self.row(ticket.ref)
+        query = select(TicketRow).where(
+            TicketRow.connection == ticket.ref.connection,
+            TicketRow.company_id == ticket.company_id,
+            col(TicketRow.updated_at) >= since,
+            col(TicketRow.value)["contact_id"].as_string() == ticket.contact_id,
+            TicketRow.thread_id != (own.thread_id if own else str(ticket.ref)),
+            col(TicketRow.deleted_at).is_(None),
+        )
+        newest = query.order_by(col(TicketRow.updated_at).desc(), col(TicketRow.remote_id))
+        return [values.to_ticket(row) for row in self._session.exec(newest)]
 
     def survivor(self, thread_id: str) -> str:
         """The thread that this id stands for today."""
@@ -219,6 +237,14 @@ class Mirror:
         self._start_threads([t for t in newer if t.ref.remote_id not in known])
         for ticket in newer:
             self._link(ticket)
+        for event in events:
+            if event.field is not None:
+                self._standings.field_set(
+                    event.ticket,
+                    at=event.happened_at,
+                    by=event.actor_class,
+                    is_status=event.field in (Field.STATUS, Field.BOARD),
+                )
         return self.record(events)
 
     def save_messages(self, ticket: Ticket, messages: Sequence[Message], look: Look) -> list[Event]:
@@ -233,6 +259,8 @@ class Mirror:
         gone = [row for key, row in known.items() if key not in present and row.deleted_at is None]
         events += [event for row in gone if not first_read for event in self._message_gone(row, look)]
         self._mark_read(ref, ticket.updated_at, look.psa_now)
+        self._session.flush()
+        self._standings.update(ticket, self.messages(ref.connection, ref.remote_id))
         return self.record(events)
 
     def record(self, events: Iterable[Event]) -> list[Event]:
@@ -402,6 +430,8 @@ class Mirror:
         Ours is the remote id of a receipt, or our marker on the last line and our account as author. A marker
         that anybody else pasted is text.
         """
+        if message.by is ActorClass.CUSTOMER and look.client_it and self._is_client_it(message, look.client_it):
+            return message.model_copy(update={"by": ActorClass.CLIENT_IT}), ""
         marker = marker_of(message.text)
         ours = self._receipt_marker(message)
         if not ours and marker and look.ourselves and message.author_id.lower() == look.ourselves.lower():
@@ -409,6 +439,13 @@ class Mirror:
         if not ours:
             return message, ""
         return message.model_copy(update={"by": ActorClass.COPILOT}), ours
+
+    def _is_client_it(self, message: Message, known: frozenset[str]) -> bool:
+        """A client's own IT staff is not the end user: by name, address, mail domain or kind of contact."""
+        contact = self._standings.contact(message.ticket.connection, message.contact_id) if message.contact_id else None
+        told = {message.author, *((contact.name, contact.email, contact.kind) if contact else ())}
+        domains = {value.partition("@")[2] for value in told}
+        return bool({value.casefold() for value in told | domains if value} & known)
 
     def _receipt_marker(self, message: Message) -> str:
         query = select(WriteRow).where(

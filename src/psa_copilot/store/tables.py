@@ -7,7 +7,7 @@ database. Every row names its connection: nothing of one PSA tenant can be read 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Dialect, Index, String, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, Column, Dialect, Index, Integer, String, TypeDecorator, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 
@@ -114,6 +114,58 @@ class EventRow(SQLModel, table=True):
     gap: bool = False
 
 
+class StandingRow(SQLModel, table=True):
+    """How a ticket stands, so that a sweep over all open ones reads no texts; kept up as messages are read."""
+
+    __tablename__ = "standing"
+
+    connection: str = Field(primary_key=True)
+    ticket: str = Field(primary_key=True)
+    last_key: str = ""
+    last_by: str = "unknown"
+    last_at: datetime | None = maybe_moment()
+    customer_at: datetime | None = maybe_moment()
+    technician_at: datetime | None = maybe_moment()
+    responded_at: datetime | None = maybe_moment()
+    away_until: datetime | None = maybe_moment()
+    bounced: bool = False
+    messages: int = 0
+    status_since: datetime | None = maybe_moment()
+    history_at: datetime | None = maybe_moment()
+    """When the PSA's own record of its fields was read last."""
+
+
+class AppointmentRow(SQLModel, table=True):
+    """An entry in a technician's calendar."""
+
+    __tablename__ = "appointment"
+    __table_args__ = (Index("ix_appointment_ticket", "connection", "ticket"),)
+
+    connection: str = Field(primary_key=True)
+    remote_id: str = Field(primary_key=True)
+    kind: str
+    person: str
+    ticket: str
+    starts: datetime = moment()
+    ends: datetime = moment()
+    done: bool = False
+
+
+class ContactRow(SQLModel, table=True):
+    """A person at a client."""
+
+    __tablename__ = "contact"
+    __table_args__ = (Index("ix_contact_email", "connection", "email"),)
+
+    connection: str = Field(primary_key=True)
+    remote_id: str = Field(primary_key=True)
+    company_id: str
+    name: str
+    email: str
+    kind: str
+    active: bool = True
+
+
 class ThreadRow(SQLModel, table=True):
     """A thread's revision, counted per id."""
 
@@ -173,6 +225,11 @@ class ChangeRow(SQLModel, table=True):
     key: str
     revision: int
     because: str = ""
+    facts: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False, server_default=text("'{}'"))
+    )
+    happened_at: datetime | None = maybe_moment()
+    """For a sweep's find: when it fell due."""
     state: str = "open"
     """open, done, dead."""
     attempt: int = 0
@@ -225,6 +282,8 @@ class DecisionRow(SQLModel, table=True):
     confidence: float | None = None
     model: str = ""
     cost: float = 0.0
+    tokens: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    """Sent to the model and got from it."""
     happened_at: datetime | None = maybe_moment()
     """When the newest event behind it happened."""
     expires: datetime | None = maybe_moment()
@@ -314,6 +373,105 @@ class PluginStateRow(SQLModel, table=True):
     tripped_at: datetime | None = maybe_moment()
     tripped_why: str = ""
     rearmed_at: datetime | None = maybe_moment()
+
+
+class CanaryRow(SQLModel, table=True):
+    """One kind of write that was tried on a test ticket, and what else the PSA did then."""
+
+    __tablename__ = "canary"
+
+    connection: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    """Kind of action, with its field or place: `change_field status`."""
+    ticket: str
+    plan: str
+    """The values that were written, as a line for people."""
+    fingerprint: str
+    """The PSA's settings that decide what a write sets off; another one, and the canary has expired."""
+    state: str
+    """waiting, clean, refused."""
+    found: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """What changed besides, a line each."""
+    before: dict[str, Any] = json_column()
+    """How the ticket stood before."""
+    at: datetime = moment()
+    done_at: datetime | None = maybe_moment()
+
+
+class BacklogRow(SQLModel, table=True):
+    """An old finding of a sweep: nothing is done about it before a human releases it."""
+
+    __tablename__ = "backlog"
+    __table_args__ = (UniqueConstraint("thread_id", "plugin", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    ticket: str
+    thread_id: str
+    plugin: str = Field(index=True)
+    key: str
+    because: str
+    facts: dict[str, Any] = json_column()
+    score: float
+    since: datetime = moment()
+    at: datetime = moment()
+    released_at: datetime | None = maybe_moment()
+
+
+class ClusterRow(SQLModel, table=True):
+    """Many tickets on one matter within minutes: one incident, on whose members plugins are silent."""
+
+    __tablename__ = "cluster"
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str = Field(index=True)
+    matter: str
+    """Board and what the titles have in common."""
+    parent: str
+    """Remote id of the member that speaks for all."""
+    began_at: datetime = moment()
+    last_at: datetime = moment()
+    model_calls: int = 0
+
+
+class ClusterMemberRow(SQLModel, table=True):
+    """A ticket of an incident, or one that may become part of one."""
+
+    __tablename__ = "cluster_member"
+    __table_args__ = (Index("ix_cluster_member_matter", "connection", "matter", "opened_at"),)
+
+    connection: str = Field(primary_key=True)
+    ticket: str = Field(primary_key=True)
+    matter: str = Field(primary_key=True)
+    company_id: str
+    opened_at: datetime = moment()
+    cluster_id: int | None = Field(default=None, index=True)
+
+
+class SpendRow(SQLModel, table=True):
+    """One call of a model, or one saved by the cache."""
+
+    __tablename__ = "spend"
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection: str
+    plugin: str
+    company: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    at: datetime = moment(index=True)
+
+
+class AnswerRow(SQLModel, table=True):
+    """A model's answer, kept so that nothing unchanged is asked twice."""
+
+    __tablename__ = "answer"
+
+    key: str = Field(primary_key=True)
+    value: str
+    at: datetime = moment(index=True)
 
 
 class FlagRow(SQLModel, table=True):
