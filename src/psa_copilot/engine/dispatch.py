@@ -114,11 +114,10 @@ class Dispatch:
     async def ask(self, plugin: str, change: Change, thread: Thread, now: datetime) -> Wished:
         """What the plugin would do; its exception ends its own run only."""
         began = time.monotonic()
+        tools = tools_for(self._store, plugin, thread, now, self._lines.get(thread.ticket.ref.connection))
         try:
             async with asyncio.timeout(LONGEST_RUN):
-                actions = list(
-                    await self._plugins[plugin].run(change, thread, tools_for(self._store, plugin, thread, now))
-                )
+                actions = list(await self._plugins[plugin].run(change, thread, tools))
         except Exception as exc:  # noqa: BLE001 - the one place: a plugin may fail in any way, the daemon goes on
             log.error("run_failed", plugin=plugin, ticket=str(thread.ticket.ref), why=f"{type(exc).__name__}: {exc}")
             return Wished([], "failed", f"{type(exc).__name__}: {exc}", _ms_since(began))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from psa_copilot.actions import Purpose
+from psa_copilot.engine.lines import Line
 from psa_copilot.markers import unsigned
-from psa_copilot.models import Ref, Thread, Ticket
+from psa_copilot.models import Meaning, Ref, Thread, Ticket
 from psa_copilot.plugin import Tools
 from psa_copilot.store import Store
 from psa_copilot.text import Text
@@ -33,12 +35,19 @@ class StoredPast:
             ]
         return [(str(row.wish.get("kind", "")), row.verdict) for row in sorted(rows, key=lambda row: row.id or 0)]
 
+    def noted(self, purpose: Purpose) -> list[str]:
+        """What it has wished to note on the ticket that it would write to."""
+        with self._store.reading() as tx:
+            rows = tx.ledger.decisions(ref=self._thread.ticket.ref, plugin=self._plugin)
+        mine = [row.wish for row in reversed(rows) if row.wish.get("kind") == "add_note"]
+        return [str(wish.get("body", "")) for wish in mine if wish.get("purpose") == purpose]
+
 
 class MirroredTickets:
     """Tickets of one connection; those of another are not there."""
 
-    def __init__(self, store: Store, connection: str) -> None:
-        self._store, self._connection = store, connection
+    def __init__(self, store: Store, connection: str, line: Line | None) -> None:
+        self._store, self._connection, self._line = store, connection, line
 
     def get(self, ref: Ref) -> Ticket | None:
         """One mirrored ticket."""
@@ -47,10 +56,25 @@ class MirroredTickets:
         with self._store.reading() as tx:
             return tx.mirror.ticket(ref)
 
+    def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """Others of the same contact; none where nobody knows whose ticket it is."""
+        if ticket.ref.connection != self._connection or not (ticket.contact_id and ticket.company_id):
+            return []
+        with self._store.reading() as tx:
+            return tx.mirror.recent_of_contact(ticket, since)
 
-def tools_for(store: Store, plugin: str, thread: Thread, now: datetime) -> Tools:
+    def meaning(self, board: str, status: str) -> Meaning | None:
+        """The config's word, else what the PSA's flags say."""
+        if self._line is None:
+            return None
+        confirmed = self._line.settings.statuses.get(board, {}).get(status)
+        known = self._line.status(board, status)
+        return confirmed or (known.meaning() if known else None)
+
+
+def tools_for(store: Store, plugin: str, thread: Thread, now: datetime, line: Line | None = None) -> Tools:
     """The tools of one plugin for one thread."""
     connection = thread.ticket.ref.connection
     return Tools(
-        now=now, past=StoredPast(store, plugin, thread), tickets=MirroredTickets(store, connection), text=Text()
+        now=now, past=StoredPast(store, plugin, thread), tickets=MirroredTickets(store, connection, line), text=Text()
     )
