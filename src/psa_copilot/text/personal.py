@@ -31,7 +31,8 @@ _IP = re.compile(
 _VERSION = re.compile(r"\b(?:v|ver|version|build|release|firmware|fw|rev|driver)\.?[ :]*$", re.IGNORECASE)
 _PHONE_CUE = re.compile(
     r"\b(?:phone|tel|telephone|telefon|téléphone|teléfono|telefoon|mobile?|mob|cell(?: ?phone)?|handy|móvil|gsm|"
-    r"portable|desk|direct(?: (?:line|dial))?|durchwahl|office|work|home|main|fax|call(?: (?:me|him|her|them|us|back))?|"
+    r"portable|"
+    r"desk|direct(?: (?:line|dial))?|durchwahl|office|work|home|main|fax|call(?: (?:me|him|her|them|us|back))?|"
     r"ring|reach(?:ed|able)?|rückruf|anrufen|number(?: is)?|numéro|número|nummer|whatsapp|sms|text|answering|"
     r"registered|messages? to|dial|contact|appelez|llame|bel|erreichbar)\b[^\w\n]{0,4}(?:\w{1,6}[^\w\n]{1,3}){0,3}$",
     re.IGNORECASE,

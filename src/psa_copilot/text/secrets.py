@@ -223,7 +223,7 @@ def _entropy(run: str) -> float:
 
 # --- by cue
 
-_PASS_CUE = (
+_WORD_CUE = (
     r"pass(?:word|wd|phrase|code)s?|pass|pwd?s?|p/w|pins?(?: codes?)?|puk|passwort|passwörter|kenn ?wort|kennwörter|"
     r"zugangs(?:code|daten|wort)|losungswort|geheimzahl|schlüssel|mots? de passe|mdp|code d'accès|"
     r"contraseñas?|clave(?: de acceso)?|wachtwoord(?:en)?|toegangscode|senha"
@@ -261,7 +261,7 @@ _OPEN = r"[\s>|*_~-]*[\"'`“”„‚‘’«(\[{*_]*"
 
 @cache
 def _cue() -> re.Pattern[str]:
-    cues = f"(?P<pass>{_PASS_CUE})|(?P<key>{_KEY})|(?P<code>{_CODE_CUE})|(?P<login>{_LOGIN_CUE})"
+    cues = f"(?P<pass>{_WORD_CUE})|(?P<key>{_KEY})|(?P<code>{_CODE_CUE})|(?P<login>{_LOGIN_CUE})"
     return re.compile(
         rf"(?<![^\W_])(?:{cues})(?![^\W\d_])[\"'`*_”]*(?:(?P<strong>{_OF}[\"'`*_”]*{_STRONG})|"
         rf"(?P<weak>{_OF}(?:{_WEAK}))|(?=[ \t\n]))",
@@ -409,7 +409,7 @@ _BACKWARD = re.compile(
     r"(?:[\"'`“](?P<quoted>[^\"'`“”\n]{4,64})[\"'`”]|(?<!\S)(?P<bare>[^\s\"'`<>]{6,64}))\s+"
     r"(?:\(?(?:is|as|=|for|ist|est|es|als|comme|como)\s+)(?:(?:the|my|your|our|his|her|their|new|temp(?:orary)?|a|das|mein|"
     r"dein|ihr|neue|le|mon|votre|la|mi|su|het|mijn|initial|current|default|local|admin|wifi|wi-fi|root)\s+){0,4}"
-    rf"(?:{_PASS_CUE}|{_KEY}|{_CODE_CUE})(?![^\W\d_])",
+    rf"(?:{_WORD_CUE}|{_KEY}|{_CODE_CUE})(?![^\W\d_])",
     re.IGNORECASE,
 )
 
