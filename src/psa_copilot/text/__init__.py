@@ -13,7 +13,7 @@ class Text:
 
     def recap(self, thread: Thread) -> str:
         """What the thread says about itself: its own sentences in the shape of a note, without the marker line."""
-        return extract.recap(thread)
+        return extract.recap(thread).text()
 
     def cited(self, note: str, thread: Thread) -> tuple[str, ...]:
         """Keys of the messages that a note of ours cites as `[#n]`."""

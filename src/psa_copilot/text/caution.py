@@ -1,4 +1,4 @@
-"""Sentences that a note must not repeat: secrets, personal matters, and orders addressed to software."""
+"""Sentences that a note must not repeat: secrets, and orders addressed to software."""
 
 from __future__ import annotations
 
@@ -31,19 +31,6 @@ _SECRETS = (
     r"\b(?=[A-Za-z0-9+_]{24})(?=\S*\d)(?=\S*[a-z])(?=\S*[A-Z])[A-Za-z0-9+_]{24,}={0,2}",
     r"\b(?:\d[ -]?){13,19}\b|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b",
     r"\b(?:\d{6}-){7}\d{6}\b|\b(?:[A-Z0-9]{5}-){4}[A-Z0-9]{5}\b",
-)
-_PERSONAL = (
-    r"\b(?:hr|human resources) (?:matter|case|issue|investigation|department|team)\b|\bpersonnel (?:file|matter)\b|"
-    r"\b(?:dismiss(?:ed|al)|terminat(?:e|ed|ing|ion)\b.{0,40}\b(?:employment|employee|contract of|effective|"
-    r"staff|him|her)|"
-    r"laid off|lay-?offs?|made redundant|redundancy|got fired|being fired|let go of|notice period|disciplinary|"
-    r"severance|lawsuit|subpoena|attorney|harass(?:ment|ed|ing)?|salary|salaries|payslips?|pay slips?|pay rise|wages|"
-    r"sick leave|medical leave|maternity leave|medical condition|diagnosed with|diagnosis of|surgery|"
-    r"chemotherapy|cancer|"
-    r"pregnan(?:t|cy)|burn-?out|depression|mental health|disability|"
-    r"kündigung|entlassen|gehalt|krankschreibung|krankgeschrieben|abmahnung|schwanger|licenciement|salaire|"
-    r"arrêt maladie|"
-    r"despido|nómina|baja médica|ontslag|salaris|ziekteverlof|zwanger)\b"
 )
 _SOFTWARE = (
     r"(?:a\.?i\.?|llms?|gpt|chatgpt|assistants?|chatbots?|bots?|copilot|language models?|models?|agents?|"
@@ -97,11 +84,6 @@ def _key() -> re.Pattern[str]:
 
 
 @cache
-def _personal() -> re.Pattern[str]:
-    return re.compile(_PERSONAL)
-
-
-@cache
 def _addressed() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{part})" for part in _ADDRESSED))
 
@@ -109,11 +91,6 @@ def _addressed() -> re.Pattern[str]:
 def is_secret(sentence: str) -> bool:
     """Whether it tells a password, key, token, card or account number."""
     return bool(_secret().search(sentence) or _key().search(sentence))
-
-
-def is_personal(text: str) -> bool:
-    """Whether it is about health, dismissal, pay or law, and so is only pointed at."""
-    return bool(_personal().search(text.lower()))
 
 
 def is_addressed_to_software(text: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from psa_copilot.models import ActorClass, Meaning, Thread
 from psa_copilot.text.caution import is_secret
 from psa_copilot.text.clean import own_words
-from psa_copilot.text.reading import Reading, Sentence, numbered, read, side, weigh, worth
+from psa_copilot.text.draft import NOT_STATED, Draft
+from psa_copilot.text.reading import Sentence, numbered, read, side, weigh, worth
 
 FIRST_LINE = 100
 WHOLE = 900
@@ -19,6 +21,7 @@ MOST_BACK = 4
 WORTH_SAYING = 1.0
 MOST_LISTED = 5
 ELLIPSIS = "…"
+LABELS = {"tried": "Said since", "open": "Open question", "personal": "Also", "orders": "Note", "more": "Said"}
 
 # Most characters of one quotation; the next one is tried while the note is too long.
 _ROOMS = (200, 160, 130, 100, 70, 45)
@@ -41,36 +44,47 @@ def cited(note: str, thread: Thread) -> tuple[str, ...]:
     return tuple(message.key for number, message in numbered(thread) if number in numbers)
 
 
-def recap(thread: Thread) -> str:
-    """The recap of a thread in the shape of a note, without the marker line."""
-    note = _Note(thread, read(thread))
+def recap(thread: Thread, *, discreet: bool = False) -> Draft:
+    """The recap of a thread; a discreet one quotes nothing and only says where to look."""
+    return fitting(Extract(thread, discreet=discreet), _recap)
+
+
+def fitting(extract: Extract, drafted: Callable[[Extract], Draft]) -> Draft:
+    """The draft with the longest quotations that leave it as short as a note may be."""
     for room in _ROOMS:
-        text = note.written(room)
-        if len(text) <= WHOLE:
+        extract.begin(room)
+        draft = drafted(extract)
+        if len(draft.text()) <= WHOLE:
             break
-    return text
+    return draft
 
 
-class _Note:
-    """The lines of one recap; a sentence that one line quotes is not quoted by the next."""
+def _recap(extract: Extract) -> Draft:
+    first = extract.first("Recap")
+    problem, next_step, question, last = extract.problem(), extract.next_step(), extract.open(), extract.last_word()
+    parts = {"problem": problem, "tried": "", "next_step": next_step, "open": question, "last_word": last}
+    draft = Draft("recap", first, parts | extract.cautions(), LABELS)
+    parts["tried"] = extract.since(WHOLE - len(draft.text()) - len("\nSaid since: "))
+    draft = Draft("recap", first, parts | extract.cautions(), LABELS)
+    return replace(draft, parts={**draft.parts, "more": extract.too_little(draft.text())})
 
-    def __init__(self, thread: Thread, reading: Reading) -> None:
-        self.thread, self.reading = thread, reading
-        weights = weigh(reading.sentences)
-        self.worth = {sentence: worth(sentence, weights) for sentence in reading.sentences}
 
-    def written(self, room: int) -> str:
+class Extract:
+    """What one thread says of itself; a sentence that one line of a note quotes is not quoted by the next."""
+
+    def __init__(self, thread: Thread, *, discreet: bool = False) -> None:
+        self.thread, self.reading, self.discreet = thread, read(thread), discreet
+        weights = weigh(self.reading.sentences)
+        self.worth = {sentence: worth(sentence, weights) for sentence in self.reading.sentences}
+        self.begin(_ROOMS[0])
+
+    def begin(self, room: int) -> None:
+        """Start over: nothing is quoted yet, and a quotation has so many characters at most."""
         self.room, self.used = room, set[Sentence]()
-        first = self._first()
-        problem, next_step, question, last = self._problem(), self._next_step(), self._open(), self._last_word()
-        ends = [next_step, question, last, *self._cautions()]
-        since = self._since(WHOLE - sum(len(line) + 1 for line in (first, problem, *ends)))
-        lines = [line for line in (first, problem, since, *ends) if line]
-        return "\n".join([*lines, *self._too_little("\n".join(lines))])
 
-    def _first(self) -> str:
+    def first(self, title: str) -> str:
         """State and next step, as far as an extract can tell: how it stands, and who said or asked what last."""
-        start = f"Recap: (extract) {self._stands()}"
+        start = f"{title}: ({'confidential' if self.discreet else 'extract'}) {self._stands()}"
         if self.reading.last is None:
             return f"{start}nobody has said anything."
         number, message = self.reading.last
@@ -78,7 +92,7 @@ class _Note:
         if sentence is None:
             return f"{start}{side(message)} spoke last, see [#{number}]."
         start += f"{side(message)} {'asks' if sentence.asks else 'spoke last'}: "
-        quoted = quote(sentence, FIRST_LINE - len(start) - 1)
+        quoted = self.quote(sentence, FIRST_LINE - len(start) - 1)
         if ELLIPSIS not in quoted:
             self.used.add(sentence)
         return f"{start}{quoted}."
@@ -97,19 +111,20 @@ class _Note:
             default=None,
         )
 
-    def _problem(self) -> str:
-        best = self._best(self._opening(), 1)
+    def problem(self) -> str:
+        """What it is about, from what was said before anybody answered."""
+        best = self.best(self._opening(), 1)
         if best and len(best[0].text) < self.room / 2:
             more = [each for each in self._opening() if each is best[0] or (each.length > 2 and not each.chats)]
-            best = self._best(more, 2)
+            best = self.best(more, 2)
         self.used.update(best)
         if best:
-            return f"Problem: {self._quotes(best)}."
+            return f"{self.quotes(best)}."
         hidden = [number for number in self._opening_numbers() if number in self.reading.personal]
-        return f"Problem: personal matter, see {_list(hidden)}." if hidden else "Problem: not stated."
+        return f"personal matter, see {_list(hidden)}." if hidden else f"{NOT_STATED}."
 
     def _opening(self) -> list[Sentence]:
-        return [sentence for sentence in self._unused() if sentence.number in self._opening_numbers()]
+        return [sentence for sentence in self.unused() if sentence.number in self._opening_numbers()]
 
     def _opening_numbers(self) -> list[int]:
         """What was said before anybody answered."""
@@ -120,53 +135,60 @@ class _Note:
             said.append(number)
         return said
 
-    def _since(self, room: int) -> str:
+    def since(self, room: int) -> str:
         """The best of what was said between the problem and the last word."""
-        answers = [each for each in self._since_opening() if each.message.by is ActorClass.TECHNICIAN]
-        chosen = self._best(self._since_opening(), MOST_SINCE, first=self._best(answers, 1))
-        while chosen and len(self._told(chosen)) > room:
+        answers = [each for each in self.since_opening() if each.message.by is ActorClass.TECHNICIAN]
+        chosen = self.best(self.since_opening(), MOST_SINCE, first=self.best(answers, 1))
+        while chosen and len(self.told(chosen)) > room:
             chosen.remove(min(chosen, key=self.worth.__getitem__))
-        return self._told(chosen) if chosen else ""
+        return self.told(chosen) if chosen else ""
 
-    def _since_opening(self) -> list[Sentence]:
+    def since_opening(self) -> list[Sentence]:
+        """What is worth telling of everything after the problem."""
         opening = {sentence.number for sentence in self._opening()}
-        return [each for each in self._unused() if each.number not in opening and self.worth[each] > WORTH_SAYING]
+        return [each for each in self.unused() if each.number not in opening and self.worth[each] > WORTH_SAYING]
 
-    def _told(self, sentences: list[Sentence]) -> str:
-        return "Said since: " + "; ".join(f"{side(each.message)}: {quote(each, self.room)}" for each in sentences) + "."
+    def told(self, sentences: Sequence[Sentence]) -> str:
+        """Who said what."""
+        told = (f"{side(each.message)}: {self.quote(each, self.room)}" for each in sentences)
+        return "; ".join(dict.fromkeys(told)) + "."
 
-    def _next_step(self) -> str:
+    def next_step(self) -> str:
         """The technicians' last promise."""
         recent = {
             number for number, message in self.reading.messages[-MOST_BACK:] if message.by is ActorClass.TECHNICIAN
         }
-        promised = [
-            each for each in self.reading.sentences if each.number in recent and each.promises and not each.asks
-        ]
+        promised = [each for each in self.promised() if each.number in recent]
         if not promised:
-            return "Next step: not stated."
+            return f"{NOT_STATED}."
         if promised[-1] in self.used:
-            return f"Next step: as said in [#{promised[-1].number}]."
+            return f"as said in [#{promised[-1].number}]."
         self.used.add(promised[-1])
-        return f"Next step: {side(promised[-1].message)}: {quote(promised[-1], self.room)}."
+        return self.told(promised[-1:])
 
-    def _last_word(self) -> str:
+    def promised(self) -> list[Sentence]:
+        """What technicians have promised, oldest first."""
+        said = (each for each in self.reading.sentences if each.message.by is ActorClass.TECHNICIAN)
+        return [each for each in said if each.promises and not each.asks]
+
+    def last_word(self) -> str:
+        """Who said what last, and when."""
         if self.reading.last is None:
             return ""
         number, message = self.reading.last
-        who = f"Last word: {side(message)}, {message.sent_at:%a %d %b %H:%M} UTC"
-        rest = [each for each in self._unused() if each.number == number and each.length > 2 and not each.chats]
-        best = self._best(rest, 1)
+        who = f"{side(message)}, {message.sent_at:%a %d %b %H:%M} UTC"
+        rest = [each for each in self.unused() if each.number == number and each.length > 2 and not each.chats]
+        best = self.best(rest, 1)
         self.used.update(best)
-        return f"{who}: {self._quotes(best)}." if best else f"{who} [#{number}]."
+        return f"{who}: {self.quotes(best)}." if best else f"{who} [#{number}]."
 
-    def _open(self) -> str:
+    def open(self) -> str:
         """The last question, if the other side has not spoken since."""
-        asked = [each for each in self._unused() if each.asks and not (each.message.internal or self._answered(each))]
+        asked = [each for each in self.unused() if each.asks and not (each.message.internal or self._answered(each))]
         if not asked:
             return ""
         self.used.add(asked[-1])
-        return f"Open question: {side(asked[-1].message)}: {quote(asked[-1], self.room)} - not answered."
+        return f"{self.told(asked[-1:])[:-1]} - not answered."
 
     def _answered(self, question: Sentence) -> bool:
         return any(
@@ -174,22 +196,26 @@ class _Note:
             for number, message in self.reading.messages
         )
 
-    def _cautions(self) -> Iterator[str]:
+    def cautions(self) -> dict[str, str]:
+        """What is only pointed at, and who gives orders to software."""
+        found = {}
         if self.reading.personal:
-            yield f"Also: personal matter, see {_list(self.reading.personal)}."
+            found["personal"] = f"personal matter, see {_list(self.reading.personal)}."
         if self.reading.addressed:
-            yield f"Note: {_list(self.reading.addressed)} contains instructions addressed to software; not followed."
+            found["orders"] = f"{_list(self.reading.addressed)} contains instructions addressed to software; not followed."
+        return found
 
-    def _too_little(self, text: str) -> Iterator[str]:
+    def too_little(self, text: str) -> str:
         """When hardly a word of the thread stands in the note: more of whatever there is, up to enough."""
+        if self.discreet:
+            return "nothing of a confidential ticket is quoted."
         words = _words(" ".join(_QUOTED.findall(text)))
         chosen: list[str] = []
         for number, said in self._whatever():
             if len(words) < FEWEST_WORDS and _words(said) - words:
                 words |= _words(said)
                 chosen.append(f'"{said}" [#{number}]')
-        if chosen:
-            yield "Said: " + "; ".join(chosen) + "."
+        return f"{'; '.join(chosen)}." if chosen else ""
 
     def _whatever(self) -> Iterator[tuple[int, str]]:
         for number, message in self.reading.messages:
@@ -197,10 +223,11 @@ class _Note:
             if said and number not in self.reading.personal + self.reading.addressed and not is_secret(said):
                 yield number, shortened(said, self.room)
 
-    def _unused(self) -> list[Sentence]:
+    def unused(self) -> list[Sentence]:
+        """What no line quotes yet."""
         return [sentence for sentence in self.reading.sentences if sentence not in self.used]
 
-    def _best(self, sentences: list[Sentence], most: int, first: Sequence[Sentence] = ()) -> list[Sentence]:
+    def best(self, sentences: Sequence[Sentence], most: int, first: Sequence[Sentence] = ()) -> list[Sentence]:
         """The most telling ones besides the first, none saying what another says, in the thread's order."""
         chosen = list(first)
         for sentence in sorted(sentences, key=self.worth.__getitem__, reverse=True):
@@ -208,8 +235,13 @@ class _Note:
                 chosen.append(sentence)
         return [sentence for sentence in sentences if sentence in chosen]
 
-    def _quotes(self, sentences: list[Sentence]) -> str:
-        return "; ".join(quote(sentence, self.room) for sentence in sentences)
+    def quotes(self, sentences: Sequence[Sentence]) -> str:
+        """These sentences, quoted."""
+        return "; ".join(dict.fromkeys(self.quote(sentence, self.room) for sentence in sentences))
+
+    def quote(self, sentence: Sentence, room: int) -> str:
+        """The sentence with the number of its message; of a confidential ticket, the number only."""
+        return f"see [#{sentence.number}]" if self.discreet else quote(sentence, room)
 
 
 def quote(sentence: Sentence, room: int) -> str:

@@ -12,9 +12,10 @@ from itertools import islice
 
 from psa_copilot.models import ActorClass, Message, Thread
 from psa_copilot.text.automatic import automatic
-from psa_copilot.text.caution import is_addressed_to_software, is_personal, is_secret
+from psa_copilot.text.caution import is_addressed_to_software, is_secret
 from psa_copilot.text.clean import own_words, sentences, shown, words_of
 from psa_copilot.text.courtesy import courtesy
+from psa_copilot.text.delicate import is_delicate
 from psa_copilot.text.noise import quiet
 
 MOST_SENTENCES = 40
@@ -94,7 +95,7 @@ def read(thread: Thread) -> Reading:
     """The thread's sentences, without what must not be repeated."""
     spoken = set(map(id, thread.spoken()))
     messages = tuple((number, message) for number, message in numbered(thread) if id(message) in spoken)
-    personal = tuple(number for number, message in messages if is_personal(message.text))
+    personal = tuple(number for number, message in messages if is_delicate(message.text))
     addressed = tuple(number for number, message in messages if is_addressed_to_software(message.text))
     return Reading(
         messages=messages,
