@@ -51,6 +51,13 @@ class Can(Value):
     message_bumps_ticket: Literal["yes", "no", "unknown"] = "unknown"
     """Whether a new message moves the ticket's changed-stamp; unless `yes`, a slow sweep re-reads recent tickets."""
 
+    def told(self) -> dict[str, str]:
+        """The matrix for people: each ability by its name, and `yes`, `no`, or what of it there is."""
+        answers = {ability.replace("_", " "): value for ability, value in self}
+        fields = ", ".join(one.value for one in Field if one in self.fields) or "no"
+        words = {True: "yes", False: "no"}
+        return {ability: words.get(value, str(value)) for ability, value in answers.items()} | {"fields": fields}
+
 
 WriteKind = Literal["time_entry", "appointment", "link"]
 
@@ -179,6 +186,11 @@ class Connector(ABC):
     async def history(self, ref: Ref) -> list[Event]:
         """Field changes that the PSA itself recorded; empty where `can.history` is False or we may not read it."""
 
+    async def open_tickets(self) -> AsyncIterator[list[Ticket]]:
+        """Pages of all open tickets, whenever they changed last, newest first; none where they cannot be listed."""
+        for page in ():
+            yield page
+
     async def appointments(self, start: Moment, end: Moment, ref: Ref | None = None) -> list[Appointment]:
         """Entries of all calendars that end after `start` and begin before `end`; with `ref`, those on one ticket."""
         return []
@@ -207,3 +219,11 @@ class Connector(ABC):
     @abstractmethod
     async def register_webhooks(self, url: str) -> None:
         """Make sure that the PSA calls `url` on ticket changes, exactly once."""
+
+    async def remove_webhooks(self, keep: str = "") -> list[str]:
+        """End the webhooks that this connection has registered, but for the one at `keep`; their addresses."""
+        return []
+
+    async def fingerprint(self) -> str:
+        """A hash of the PSA's settings that decide what a write sets off; a canary's word is good while it stays."""
+        return ""
