@@ -42,6 +42,7 @@ from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from psa_copilot_connectors.connectwise.site import locked_out
 
 API = "/v4_6_release/apis/3.0"
+CLIENT = "00000000-0000-4000-8000-000000000000"
 LONG_AGO = "2000-01-01T00:00:00Z"
 
 
@@ -80,12 +81,12 @@ async def human(psa: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def logged_in(psa: Sandbox, key: str) -> httpx.AsyncClient:
-    headers = {"clientId": "any"}
+    headers = {"clientId": CLIENT}
     return httpx.AsyncClient(base_url=f"{psa.url}{API}", auth=(f"sandbox+{key}", key), headers=headers, trust_env=False)
 
 
 def connected(psa: Sandbox, http: Http, **more: object) -> ConnectWise:
-    keys = {"company": "sandbox", "public_key": "pub", "private_key": "priv", "client_id": "any"}
+    keys = {"company": "sandbox", "public_key": "pub", "private_key": "priv", "client_id": CLIENT}
     return ConnectWise(
         ConnectWise.Settings.model_validate({"use": "connectwise", "url": psa.url, **keys, **more}), http
     )
