@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Session, col, select
 
+from psa_copilot.events import Event
 from psa_copilot.models import (
     ActorClass,
     Appointment,
     AppointmentKind,
     Contact,
+    Field,
     Message,
     Ref,
     Thread,
     Ticket,
 )
 from psa_copilot.store import values
-from psa_copilot.store.tables import AppointmentRow, ContactRow, StandingRow, TicketRow
+from psa_copilot.store.tables import AppointmentRow, ContactRow, EventRow, StandingRow, TicketRow
 from psa_copilot.text import Text
 
 PEOPLE = (ActorClass.TECHNICIAN, ActorClass.CLIENT_IT, ActorClass.CUSTOMER)
@@ -141,6 +143,50 @@ class Standings:
             for ticket, number in zip(tickets, ids, strict=True)
         ]
 
+    def unread(self, connection: str) -> list[Ticket]:
+        """Open tickets whose messages were never read, newest change first."""
+        query = select(TicketRow).where(
+            TicketRow.connection == connection,
+            col(TicketRow.is_open).is_(True),
+            TicketRow.message_state == "none",
+            col(TicketRow.deleted_at).is_(None),
+        )
+        return [values.to_ticket(row) for row in self._session.exec(query.order_by(col(TicketRow.updated_at).desc()))]
+
+    def count_unread(self, connection: str) -> int:
+        """How many those are."""
+        query = select(func.count()).where(
+            TicketRow.connection == connection,
+            col(TicketRow.is_open).is_(True),
+            TicketRow.message_state == "none",
+            col(TicketRow.deleted_at).is_(None),
+        )
+        return self._session.exec(query).one()
+
+    def opened_since(self, connection: str, since: datetime, limit: int) -> list[Ticket]:
+        """Tickets opened lately, closed ones too, newest first."""
+        query = select(TicketRow).where(
+            TicketRow.connection == connection,
+            col(TicketRow.opened_at) >= since,
+            col(TicketRow.deleted_at).is_(None),
+        )
+        newest = query.order_by(col(TicketRow.opened_at).desc()).limit(limit)
+        return [values.to_ticket(row) for row in self._session.exec(newest)]
+
+    def moves(self, connection: str, tickets: Sequence[str], fields: Iterable[Field]) -> dict[str, list[Event]]:
+        """What is known of some fields' history, by remote id, oldest first."""
+        named = [field.value for field in fields]
+        found: dict[str, list[Event]] = {}
+        for start in range(0, len(tickets), PAGE):
+            query = select(EventRow).where(
+                EventRow.connection == connection,
+                col(EventRow.ticket).in_(tickets[start : start + PAGE]),
+                col(EventRow.field).in_(named),
+            )
+            for row in self._session.exec(query.order_by(col(EventRow.happened_at))):
+                found.setdefault(row.ticket, []).append(values.to_event(row))
+        return found
+
     def appointments(
         self, connection: str, *, tickets: Sequence[str] | None = None, person: str = ""
     ) -> list[Appointment]:
@@ -223,7 +269,3 @@ def _appointment(row: AppointmentRow) -> Appointment:
 
 def _contact(row: ContactRow) -> Contact:
     return Contact.model_validate(row.model_dump(exclude={"connection"}))
-
-
-SWEEP_BACK, SWEEP_AHEAD = timedelta(days=14), timedelta(days=180)
-"""How far calendars are read: what was planned lately, and what is planned."""
