@@ -102,11 +102,11 @@ class Wire:
                 if scope["path"].startswith(PREFIX):
                     await super().__call__(scope, receive, send)
                     return
-                line = _Line(scope, receive, send)
+                line = _Line(scope, receive, send, hear)
                 try:
                     await super().__call__(scope, line.receive, line.send)
                 finally:
-                    hear(line.exchange)
+                    line.hang_up()
 
         return Tapped
 
@@ -217,11 +217,17 @@ class Wire:
 class _Line:
     """One client's line, with somebody listening."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.exchange = Exchange(
-            scope["method"], scope["path"], scope["query_string"].decode("latin-1"), _headers(scope["headers"])
-        )
-        self._receive, self._send = receive, send
+    def __init__(self, scope: Scope, receive: Receive, send: Send, hear: Callable[[Exchange], None]) -> None:
+        query = scope["query_string"].decode("latin-1")
+        self.exchange = Exchange(scope["method"], scope["path"], query, _headers(scope["headers"]))
+        self._receive, self._send, self._hear = receive, send, hear
+        self._told = False
+
+    def hang_up(self) -> None:
+        """Tell what was heard, if nobody knows yet: the line was cut."""
+        if not self._told:
+            self._told = True
+            self._hear(self.exchange)
 
     async def receive(self) -> dict[str, Json]:
         message: dict[str, Json] = await self._receive()
@@ -234,6 +240,8 @@ class _Line:
             self.exchange.answer_headers = _headers(message["headers"])
         else:
             self.exchange.answer += message.get("body", b"")
+            if not message.get("more_body"):
+                self.hang_up()  # before the client has it, who may ask at once what was heard
         await self._send(message)
 
 
