@@ -152,4 +152,6 @@ class Receipt(Value):
     """Id of the note, time entry or appointment made or changed; empty for a field."""
     value: str = ""
     """For a field: its value in the PSA's answer."""
+    sla_state: str = ""
+    """For a field: how the SLA stands in the PSA's answer, as `Ticket.sla_state`."""
     at: Moment | None = None

@@ -25,6 +25,7 @@ from psa_copilot.engine.outbox import Outbox
 from psa_copilot.engine.policy import judge, stopped
 from psa_copilot.engine.relay import Relay
 from psa_copilot.engine.schedule import Ticks
+from psa_copilot.engine.sweeps import Sweeps
 from psa_copilot.engine.sync import Progress, Sync
 from psa_copilot.errors import AuthFailed, ConfigError, CopilotError, Forged, NotReady, PsaError, RateLimited
 from psa_copilot.events import Change
@@ -38,6 +39,8 @@ log = logs.get("app")
 RELAY_EVERY = 1.0
 OLD_MESSAGES_EVERY = 5.0
 SWEEP_EVERY = 300.0
+SWEEPS_EVERY = 60.0
+CALENDARS_EVERY = 300.0
 TIDY_EVERY = 600.0
 HOUR, DAY = 3600.0, 86400.0
 PROBE_AT_MOST = 60.0
@@ -53,6 +56,7 @@ class Daemon:
         self.ticks = Ticks(clock)
         self.lines = {name: open_line(config, name, store, clock) for name in config.connections}
         self.syncs = {name: Sync(line, store, self.owed) for name, line in self.lines.items()}
+        self.sweeps = {name: Sweeps(config, store, line, self.owed) for name, line in self.lines.items()}
         self.engine = DbosEngine(config.database_path.with_name(f"{config.database_path.name}-engine"))
         self.dispatch = Dispatch(config, store, self.lines, self.owed)
         looks_up = LOOK_UP_OFF not in os.environ
@@ -82,6 +86,9 @@ class Daemon:
             self.ticks.every(f"background {name}", OLD_MESSAGES_EVERY, _guarded(sync, _background(sync), reached=True))
             self.ticks.every(f"recent {name}", SWEEP_EVERY, _guarded(sync, sync.sweep_recent, reached=True))
             self.ticks.every(f"directory {name}", HOUR, _guarded(sync, sync.look_around, reached=True))
+            self.ticks.every(f"calendars {name}", CALENDARS_EVERY, _guarded(sync, sync.read_calendars, reached=True))
+            self.ticks.every(f"contacts {name}", DAY, _guarded(sync, sync.read_contacts, reached=True))
+            self.ticks.every(f"sweeps {name}", SWEEPS_EVERY, _guarded(sync, self.sweeps[name].sweep, reached=True))
             self.ticks.every(f"deleted {name}", DAY, _guarded(sync, sync.sweep_deleted, reached=True))
             self.ticks.wake(f"poll {name}")
 
@@ -95,6 +102,8 @@ class Daemon:
         if sync.line.directory is None:
             await sync.contact()
             self._check_names()
+            for tick in ("calendars", "contacts", "sweeps"):
+                self.ticks.wake(f"{tick} {sync.line.name}")
         elif not sync.line.ok:
             await sync.line.connector.known_good()
         await sync.poll()
@@ -375,7 +384,7 @@ async def _trial(config: Config, enabled: EnabledPlugin, store: Store, line: Lin
     lines: Mapping[str, Line] = {line.name: line}
     dispatch = Dispatch(config, store, lines, lambda: None)
     why = stopped(config, line, thread, thread.ticket)
-    wished = await dispatch.ask(enabled.name, change, thread, line.clock.now())
+    wished = await dispatch.ask(enabled.name, change, thread, line)
     if wished.outcome == "failed":
         raise CopilotError(f"{enabled.name} failed on {ref}: {wished.why}")
     found = []

@@ -188,7 +188,8 @@ class Connector(ABC):
 
     async def open_tickets(self) -> AsyncIterator[list[Ticket]]:
         """Pages of all open tickets, whenever they changed last, newest first; none where they cannot be listed."""
-        for page in ():
+        pages: tuple[list[Ticket], ...] = ()
+        for page in pages:
             yield page
 
     async def appointments(self, start: Moment, end: Moment, ref: Ref | None = None) -> list[Appointment]:
@@ -197,7 +198,8 @@ class Connector(ABC):
 
     async def contacts(self) -> AsyncIterator[list[Contact]]:
         """Pages of all contacts."""
-        for page in ():
+        pages: tuple[list[Contact], ...] = ()
+        for page in pages:
             yield page
 
     async def blocks_closing(self, ref: Ref) -> list[str]:

@@ -159,6 +159,8 @@ class Plugin(ABC):
 
     name: ClassVar[str]
     on: ClassVar[frozenset[EventKind]] = frozenset()
+    wishes: ClassVar[frozenset[str]] = frozenset({"add_note internal", "edit_note"})
+    """Kinds of writes that it may ask for, as the canary tries them: `add_note internal`, `change_field assignee`."""
     Settings: ClassVar[type[PluginSettings]] = PluginSettings
 
     def __init__(self, settings: PluginSettings) -> None:

@@ -18,7 +18,7 @@ SomeConnection = Annotated[str, typer.Option("--connection", help="Only this con
 
 def add_to(app: typer.Typer) -> None:
     """These commands become the program's."""
-    for command in (pause, resume, rearm, release):
+    for command in (pause, resume, rearm, backlog, release):
         app.command()(command)
 
 
@@ -90,20 +90,56 @@ def release(
     config: ConfigFile = desk.DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Let some of a plugin's old findings go, oldest first; they are held back until a human does.
+    """Let the worst of a plugin's old findings go; they are held back until a human does (see `backlog`).
 
-    JSON: {"released": number}.
+    JSON: {"released": number, "tickets": ["main/4711"]}.
     """
-    from psa_copilot.engine import commands
+    from psa_copilot.engine import sweeps
 
     settings = desk.read_config(config)
     _known_plugin(settings, plugin)
     with desk.opened(settings) as store, store.transaction() as tx:
-        released = commands.release(tx, plugin, batch, desk.now())
+        rows = sweeps.release(tx, plugin, batch, desk.now())
+        tickets = [f"{row.connection}/{row.ticket}" for row in rows]
     if as_json:
-        output.show_json({"released": released})
+        output.show_json({"released": len(tickets), "tickets": tickets})
     else:
-        output.say(f"{released} released" if released else f"{plugin} holds nothing back")
+        output.say(f"{len(tickets)} released: {', '.join(tickets)}" if tickets else f"{plugin} holds nothing back")
+
+
+def backlog(
+    plugin: PluginArgument,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show, the worst first.")] = 20,
+    config: ConfigFile = desk.DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """What was stale before a plugin began to act: nothing is done about it before `release` lets it go.
+
+    JSON: {"waiting": number, "worst": [{"ticket", "because", "since", "score"}]}.
+    """
+    settings = desk.read_config(config)
+    _known_plugin(settings, plugin)
+    with desk.opened(settings) as store, store.reading() as tx:
+        waiting = sum(count for (_, name), count in tx.backlog.waiting().items() if name == plugin)
+        rows = [
+            {
+                "ticket": f"{row.connection}/{row.ticket}",
+                "because": row.because,
+                "since": row.since.isoformat(timespec="seconds"),
+                "score": row.score,
+            }
+            for row in tx.backlog.worst(plugin, limit)
+        ]
+    if as_json:
+        output.show_json({"waiting": waiting, "worst": rows})
+        return
+    output.show_table(
+        ("ticket", "since", "because"),
+        [(row["ticket"], row["since"], row["because"]) for row in rows],
+        f"{plugin} holds nothing back",
+    )
+    if waiting:
+        output.say(f"{waiting} wait; psa-copilot release {plugin} --batch 10 lets the ten worst go")
 
 
 def _connections(config: Config, name: str) -> list[str]:

@@ -53,6 +53,10 @@ def _reverse(tx: Transaction, write: WriteRow, marker: str) -> tuple[EditNote | 
             f"{write.plugin} may not change {action.field.value} of this ticket any more",
         ]
         return ChangeField(because="undone", field=action.field, to=action.was, was=action.to), effects
+    if not isinstance(action, AddNote | EditNote):
+        raise CopilotError(f"{action.kind}: take it back in the PSA; deleting is a right that we do not ask for")
+    if action.customer_visible:
+        raise CopilotError("the customer may have read it; it cannot be taken back")
     note_id = str((write.receipt or {}).get("remote_id") or getattr(action, "note_id", ""))
     body = signed("Withdrawn: this note was taken back.", write.plugin, marker)
     effects = [
@@ -125,11 +129,6 @@ def rearm(tx: Transaction, connection: str, plugin: str, now: datetime) -> None:
     if state.tripped_at is None:
         raise CopilotError(f"the breaker of {plugin} on {connection} has not tripped")
     state.tripped_at, state.tripped_why, state.rearmed_at = None, "", now
-
-
-def release(tx: Transaction, plugin: str, batch: int, now: datetime) -> int:
-    """Release old findings of a plugin; no plugin of this version keeps a backlog, so there are none."""
-    return 0
 
 
 def keep_written(tx: Transaction, ref: Ref, row: WriteRow, note_id: str) -> None:

@@ -6,24 +6,27 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from psa_copilot import logs, metrics
-from psa_copilot.actions import Action, AddNote, ChangeField, action_from
+from psa_copilot.actions import Action, AddNote, Book, ChangeField, LinkTo, LogTime, action_from
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine import commands
+from psa_copilot.engine.cases import SUGGEST, Case, Verdict
 from psa_copilot.engine.lines import Line, is_news
-from psa_copilot.engine.policy import SUGGEST, Case, Verdict, judge, noise, stopped, time_to_live
+from psa_copilot.engine.policy import judge, noise, stopped, time_to_live
 from psa_copilot.engine.spoken import Spoken
 from psa_copilot.engine.spoken import commands as spoken_commands
-from psa_copilot.engine.tools import tools_for
+from psa_copilot.engine.tools import Bench
+from psa_copilot.engine.views import matches, origin_of
 from psa_copilot.errors import CopilotError
 from psa_copilot.events import Change, Event, EventKind
+from psa_copilot.llm import Call
 from psa_copilot.markers import ALPHABET, new_marker, signed
 from psa_copilot.models import Thread, Ticket
-from psa_copilot.plugin import Plugin, When
+from psa_copilot.plugin import Plugin
 from psa_copilot.store import ChangeRow, DecisionRow, RunRow, Store, Transaction
 
 log = logs.get("dispatch")
@@ -40,6 +43,8 @@ class Wished:
     outcome: str
     why: str
     took_ms: int
+    calls: Sequence[Call] = ()
+    """What was asked of a model for it."""
 
 
 class Dispatch:
@@ -47,6 +52,7 @@ class Dispatch:
 
     def __init__(self, config: Config, store: Store, lines: Mapping[str, Line], owed: Callable[[], None]) -> None:
         self._config, self._store, self._lines, self._owed = config, store, lines, owed
+        self._bench = Bench(store, config)
         self._plugins: dict[str, Plugin] = {
             name: one.plugin_class(one.settings) for name, one in config.plugins.items()
         }
@@ -76,52 +82,68 @@ class Dispatch:
 
     async def _think(self, row: ChangeRow, thread: Thread, line: Line, newest: int) -> None:
         for name, enabled in self._config.plugins.items():
+            if row.plugin not in ("", name):
+                continue
             change = self._change_for(name, row, thread, newest)
             self._obey(change, thread, line)
             change = _without_commands(change, thread, line)
-            if self._fits(enabled, change, thread):
-                await self._run(enabled, change, thread, line)
+            if row.plugin or self._fits(enabled, change, thread, line):
+                await self._run(enabled, change, thread, line, row.happened_at if row.plugin else None)
 
     def _change_for(self, plugin: str, row: ChangeRow, thread: Thread, newest: int) -> Change:
         """The events since this plugin's last finished run: states coalesce, events never.
 
         What came after the thread was read (`newest`) is for the next revision, which has it in its messages too.
         """
+        if row.plugin:  # a sweep's find is about how the ticket stands, not about what was said
+            return Change(
+                thread_id=thread.id, revision=thread.revision, because=row.because, facts=row.facts, key=row.key
+            )
         with self._store.reading() as tx:
             seen = tx.ledger.last_event_seen(thread.id, plugin) or 0
             events = tx.mirror.events_since(thread, seen)
-        key = row.key if row.plugin else f"rev:{thread.revision}"
         news = tuple(event for event in events if is_news([event]) and event.id <= newest)
-        return Change(thread_id=thread.id, revision=thread.revision, events=news, because=row.because, key=key)
+        return Change(thread_id=thread.id, revision=thread.revision, events=news, key=f"rev:{thread.revision}")
 
     @staticmethod
-    def _fits(enabled: EnabledPlugin, change: Change, thread: Thread) -> bool:
+    def _fits(enabled: EnabledPlugin, change: Change, thread: Thread, line: Line) -> bool:
+        if origin_of(thread.ticket, line.settings.desk) not in enabled.settings.origins:
+            return False  # alerts are most of the volume on many desks; not even a row is kept for each
         on = enabled.plugin_class.on
         return any(event.kind in on for event in change.events) and matches(enabled.settings.when, thread.ticket)
 
-    async def _run(self, enabled: EnabledPlugin, change: Change, thread: Thread, line: Line) -> None:
+    async def _run(
+        self, enabled: EnabledPlugin, change: Change, thread: Thread, line: Line, found_at: datetime | None
+    ) -> None:
         with self._store.reading() as tx:
             if tx.ledger.run(thread.id, enabled.name, change.key):
                 return
-        why = stopped(self._config, line, thread, thread.ticket)
+            why = self._silent(tx, line, thread)
         if why:
             self._record_stop(enabled, change, thread, why)
             return
-        wished = await self.ask(enabled.name, change, thread, line.clock.now())
+        wished = await self.ask(enabled.name, change, thread, line)
         metrics.RUNS.labels(enabled.name, wished.outcome).inc()
-        self._record(enabled, change, thread, line, wished)
+        self._record(enabled, change, thread, line, wished, found_at)
 
-    async def ask(self, plugin: str, change: Change, thread: Thread, now: datetime) -> Wished:
+    def _silent(self, tx: Transaction, line: Line, thread: Thread) -> str:
+        """Why no plugin is asked at all: a stop, or an incident that is spoken of elsewhere."""
+        why = stopped(self._config, line, thread, thread.ticket)
+        cluster = None if why else tx.incidents.of(thread.ticket.ref)
+        is_member = cluster is not None and cluster.parent != thread.ticket.ref.remote_id
+        return "part of an incident; what is to be said is said on its first ticket" if is_member else why
+
+    async def ask(self, plugin: str, change: Change, thread: Thread, line: Line) -> Wished:
         """What the plugin would do; its exception ends its own run only."""
         began = time.monotonic()
-        tools = tools_for(self._store, plugin, thread, now, self._lines.get(thread.ticket.ref.connection))
+        tools = self._bench.tools(plugin, thread, line)
         try:
             async with asyncio.timeout(LONGEST_RUN):
                 actions = list(await self._plugins[plugin].run(change, thread, tools))
         except Exception as exc:  # noqa: BLE001 - the one place: a plugin may fail in any way, the daemon goes on
             log.error("run_failed", plugin=plugin, ticket=str(thread.ticket.ref), why=f"{type(exc).__name__}: {exc}")
-            return Wished([], "failed", f"{type(exc).__name__}: {exc}", _ms_since(began))
-        return Wished(actions, "wished" if actions else "silent", "", _ms_since(began))
+            return Wished([], "failed", f"{type(exc).__name__}: {exc}", _ms_since(began), tools.llm.spent)
+        return Wished(actions, "wished" if actions else "silent", "", _ms_since(began), tools.llm.spent)
 
     # -- recording -------------------------------------------------------------------------------------------
 
@@ -132,12 +154,24 @@ class Dispatch:
             if not tx.ledger.said_already(thread.ticket.ref, enabled.name, "stopped", why):
                 tx.ledger.add(_decision(thread, thread.ticket, enabled.name, run_id, {}, Verdict("stopped", why), now))
 
-    def _record(self, enabled: EnabledPlugin, change: Change, thread: Thread, line: Line, wished: Wished) -> None:
+    def _record(
+        self,
+        enabled: EnabledPlugin,
+        change: Change,
+        thread: Thread,
+        line: Line,
+        wished: Wished,
+        found_at: datetime | None,
+    ) -> None:
         """The run, its verdicts and what they promise become true together."""
         now = line.clock.now()
+        happened_at = found_at or happened(change.events, enabled.plugin_class.on)
         with self._store.transaction() as tx:
             run_id = self._add_run(tx, enabled, change, thread, wished, now)
-            verdicts = [self._decide(tx, enabled, change, thread, line, wish, run_id) for wish in wished.actions]
+            cases = [self.case(tx, enabled, thread, line, wish, happened_at) for wish in wished.actions]
+            cases = [replace(case, found=found_at is not None) for case in cases]
+            verdicts = [self._decide(case, run_id) for case in cases]
+            self._book(tx, run_id, wished)
             if "suggested" in verdicts:
                 self._suggest(tx, line, thread, now)
 
@@ -161,17 +195,16 @@ class Dispatch:
             )
         )
 
-    def _decide(
-        self,
-        tx: Transaction,
-        enabled: EnabledPlugin,
-        change: Change,
-        thread: Thread,
-        line: Line,
-        wish: Action,
-        run_id: int,
-    ) -> str:
-        case = self.case(tx, enabled, thread, line, wish, happened(change.events, enabled.plugin_class.on))
+    @staticmethod
+    def _book(tx: Transaction, run_id: int, wished: Wished) -> None:
+        """What a model took stands with the first decision of the run that asked it."""
+        for row in tx.ledger.decisions_of(run_id)[:1]:
+            row.model = wished.calls[-1].model if wished.calls else ""
+            row.cost = sum(call.cost for call in wished.calls)
+            row.tokens = sum(call.tokens_in + call.tokens_out for call in wished.calls)
+
+    def _decide(self, case: Case, run_id: int) -> str:
+        tx, enabled, thread, line, wish = case.tx, case.plugin, case.thread, case.line, case.wish
         verdict = _foreign(wish, thread) or judge(case)
         if verdict.trips_breaker:
             self._trip(tx, enabled, line, verdict, case.now)
@@ -203,10 +236,9 @@ class Dispatch:
 
     @staticmethod
     def _trip(tx: Transaction, enabled: EnabledPlugin, line: Line, verdict: Verdict, now: datetime) -> None:
-        state = tx.ledger.state(line.name, enabled.name)
-        if state is not None and state.tripped_at is None:
-            state.tripped_at, state.tripped_why = now, verdict.reason.removeprefix("breaker: ")
-            log.error("breaker_tripped", connection=line.name, plugin=enabled.name, why=state.tripped_why)
+        why = verdict.reason.removeprefix("breaker: ")
+        if tx.ledger.trip(line.name, enabled.name, why, now):
+            log.error("breaker_tripped", connection=line.name, plugin=enabled.name, why=why)
 
     # -- suggestions -----------------------------------------------------------------------------------------
 
@@ -233,7 +265,7 @@ class Dispatch:
     def _obey(self, change: Change, thread: Thread, line: Line) -> None:
         """Approvals and refusals that technicians typed since the last look."""
         new = {event.message for event in change.events if event.kind is EventKind.MESSAGE_ADDED}
-        for spoken in spoken_commands(thread, line.directory):
+        for spoken in spoken_commands(thread, line):
             if spoken.message.key in new and spoken.code:
                 self._answer(spoken, line.clock.now())
 
@@ -253,20 +285,9 @@ class Dispatch:
 
 def _without_commands(change: Change, thread: Thread, line: Line) -> Change:
     """What a technician tells the copilot is an order, no news for plugins."""
-    typed = {(spoken.message.ticket, spoken.message.key) for spoken in spoken_commands(thread, line.directory)}
+    typed = {(spoken.message.ticket, spoken.message.key) for spoken in spoken_commands(thread, line)}
     events = tuple(event for event in change.events if (event.ticket, event.message) not in typed)
     return change.model_copy(update={"events": events})
-
-
-def matches(when: When, ticket: Ticket) -> bool:
-    """Whether a plugin looks at this ticket at all."""
-    wanted = (
-        (when.connection, ticket.ref.connection),
-        (when.board, ticket.board),
-        (when.company, ticket.company),
-        (when.priority, ticket.priority),
-    )
-    return all(not names or value in names for names, value in wanted)
 
 
 def happened(events: Sequence[Event], on: frozenset[EventKind]) -> datetime | None:
@@ -304,7 +325,7 @@ def suggestion_text(rows: Sequence[DecisionRow]) -> str:
         said = body_of(wish)
         parts.append(
             f"{said}, code {row.code}"
-            if isinstance(wish, ChangeField)
+            if not isinstance(wish, AddNote)
             else f"Note by {row.plugin}, code {row.code}:\n{said}"
         )
     return "\n".join(parts)
@@ -312,9 +333,18 @@ def suggestion_text(rows: Sequence[DecisionRow]) -> str:
 
 def body_of(wish: Action) -> str:
     """What would stand in the PSA: a note's text, or `field: was → new`."""
-    if isinstance(wish, ChangeField):
-        return f"{wish.field.value}: {wish.was or '(empty)'} → {wish.to or '(empty)'}"
-    return wish.body
+    match wish:
+        case ChangeField():
+            along = "".join(f", {field.value} → {value}" for field, value in wish.along.items())
+            return f"{wish.field.value}: {wish.was or '(empty)'} → {wish.to or '(empty)'}{along}"
+        case Book():
+            return f"appointment: {wish.person}, {wish.starts:%d %b %H:%M} to {wish.ends:%H:%M} UTC"
+        case LinkTo():
+            return f"link: child of {wish.parent}"
+        case LogTime():
+            return f"time entry: {wish.minutes} min, {wish.body}"
+        case _:
+            return wish.body
 
 
 def _foreign(wish: Action, thread: Thread) -> Verdict | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from psa_copilot import logs, metrics
+from psa_copilot.calendar import Calendar, Calendars
 from psa_copilot.clock import Clock
 from psa_copilot.connector import ConnectionSettings, Connector
 from psa_copilot.errors import AuthFailed, PsaError, RateLimited
@@ -34,6 +36,8 @@ class Line:
     """Empty while all is well."""
     locked_out: bool = False
     """Our credentials are not accepted: nothing is written until a probe succeeds."""
+    fingerprint: str = ""
+    """Of the PSA's settings that decide what a write sets off."""
     returns: int = 0
     """How often the PSA has come back."""
     _warned: bool = field(default=False, repr=False)
@@ -105,6 +109,21 @@ class Line:
         """A status of a board."""
         there = self.board(board)
         return next((status for status in there.statuses if status.name == name), None) if there else None
+
+    def meaning(self, ticket: Ticket) -> Meaning | None:
+        """What a ticket's status means: a human's word, else what the PSA's flags say."""
+        known = self.status(ticket.board, ticket.status)
+        return self.confirmed_meaning(ticket) or (known.meaning() if known else None)
+
+    def calendar(self, ticket: Ticket) -> Calendar:
+        """Business time of a ticket's board, with its client's holidays."""
+        return self.calendars.of(ticket.board, ticket.company)
+
+    @cached_property
+    def calendars(self) -> Calendars:
+        """The business calendars that the config gives."""
+        desk = self.settings.desk
+        return Calendars(hours=desk.hours, clients=desk.client_hours, shifts=desk.shifts)
 
     def confirmed_meaning(self, ticket: Ticket) -> Meaning | None:
         """What a human said in the config that this ticket's status means."""

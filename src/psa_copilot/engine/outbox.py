@@ -14,10 +14,13 @@ from datetime import datetime, timedelta
 from psa_copilot import logs, metrics
 from psa_copilot.actions import Action, AddNote, ChangeField, EditNote, Receipt, action_from
 from psa_copilot.config import Config, EnabledPlugin
+from psa_copilot.engine import brakes, canary
+from psa_copilot.engine.cases import SUGGEST, Case, Verdict
 from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.commands import keep_written, paused, says_the_same
+from psa_copilot.engine.control import ControlTicket
 from psa_copilot.engine.lines import Line, is_news, owe
-from psa_copilot.engine.policy import DAY, SUGGEST, Case, Verdict, is_among_last, judge_again
+from psa_copilot.engine.policy import DAY, is_among_last, judge_again
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.markers import same_text, signed, unsigned
@@ -28,6 +31,7 @@ log = logs.get("outbox")
 
 SOON = timedelta(seconds=5)
 A_MOMENT = timedelta(seconds=1)
+JUST_NOW = timedelta(seconds=30)
 PAUSE_LOOK = timedelta(seconds=10)  # `resume` makes them due at once
 
 
@@ -53,6 +57,7 @@ class Outbox:
     ) -> None:
         self._config, self._store, self._lines, self._owed, self._looks_up = config, store, lines, owed, looks_up
         self._collisions = {name: Collisions(line, store) for name, line in lines.items()}
+        self._controls = {name: ControlTicket(line) for name, line in lines.items()}
 
     async def write(self, row_id: int) -> None:
         """Bring one write a step further."""
@@ -145,13 +150,19 @@ class Outbox:
     # -- judging again and sending ---------------------------------------------------------------------------
 
     async def _send_if_fit(self, row: WriteRow, line: Line) -> None:
+        held = await self._controls[line.name].why()
+        if held:
+            self._later(row, PAUSE_LOOK, held)
+            return
         fresh = await self._fresh_read(row, line)
         if fresh is None:
             self._end(row, "dropped", "the ticket is gone")
             return
         with self._store.transaction() as tx:
             verdict, action = self._judge(tx, row, line, fresh)
-        if verdict is not None:
+        if verdict is not None and verdict.not_before is not None:
+            self._hold(row, verdict.not_before, verdict.reason)
+        elif verdict is not None:
             self._end(row, _as_state(verdict.verdict), verdict.reason, verdict=verdict.verdict)
         elif self._begin(row, line, action, fresh.ticket):
             await self._request(row, line, action)
@@ -164,7 +175,7 @@ class Outbox:
             events = tx.mirror.save_tickets([ticket], line.look(Source.POLL))
             # A note of ours that is to be changed is looked at whatever the stamps say: an edit need not move them.
             changes_a_note = row.action.get("kind") == "edit_note" or tx.ledger.living(ref, row.plugin) is not None
-            stale = changes_a_note or tx.mirror.needs_messages(ticket)
+            stale = changes_a_note or tx.mirror.needs_messages(ticket) or self._may_have_spoken(tx, line, ref)
             if stale:
                 tx.mirror.want(ref, "change" if is_news(events) else "messages")
             else:
@@ -180,6 +191,23 @@ class Outbox:
             thread = tx.mirror.thread_of(ref)
         return Fresh(ticket, thread) if thread and thread.of(ref) else None
 
+    @staticmethod
+    def _may_have_spoken(tx: Transaction, line: Line, ref: Ref) -> bool:
+        """Where a note need not move the ticket's stamp, somebody may have said `copilot off` since we last read."""
+        row = tx.mirror.row(ref)
+        if line.connector.can.message_bumps_ticket == "yes" or row is None or row.messages_read_at is None:
+            return False
+        return line.connector.http.psa_now() - row.messages_read_at > JUST_NOW
+
+    def _hold(self, row: WriteRow, until: datetime, why: str) -> None:
+        """It waits for its hour, and stays as long good after it."""
+        now = self._lines[row.connection].clock.now()
+        with self._store.transaction() as tx:
+            fresh = tx.work.write(row.id or 0)
+            if fresh is not None and fresh.state == "pending":
+                fresh.expires += until - now
+                tx.work.try_again(fresh, until, why, counts=False)
+
     def _judge(self, tx: Transaction, row: WriteRow, line: Line, fresh: Fresh) -> tuple[Verdict | None, Action]:
         action = action_from(row.action)
         now = line.clock.now()
@@ -190,21 +218,23 @@ class Outbox:
         case = Case(
             self._config, line, self._plugin(row), fresh.thread, fresh.ticket, action, tx, now, happened_at=None
         )
-        verdict = self._switched_off(row) or judge_again(case)
+        verdict = self._switched_off(tx, row, action) or judge_again(case) or _outside_hours(case)
         if verdict is None and isinstance(action, AddNote) and action.living:
             return self._as_living(tx, row, action, fresh)
         return verdict or self._still_ours(action, fresh), action
 
-    def _switched_off(self, row: WriteRow) -> Verdict | None:
+    def _switched_off(self, tx: Transaction, row: WriteRow, action: Action) -> Verdict | None:
         """What was promised before a restart with another configuration obeys the new one."""
         if row.plugin == SUGGEST.name:
             return None
         enabled = self._config.plugins.get(row.plugin)
         if enabled is None:
             return Verdict("dropped", f"no plugin {row.plugin} is enabled any more")
-        if enabled.settings.mode == "observe" or not self._lines[row.connection].settings.accept_risk:
+        if enabled.settings.mode == "observe":
             return Verdict("observed", "the plugin has been put to observe since")
-        return None
+        line = self._lines[row.connection]
+        why = "" if line.settings.accept_risk else canary.missing(tx, line, action)
+        return Verdict("observed", why) if why else None
 
     def _plugin(self, row: WriteRow) -> EnabledPlugin:
         """The plugin behind a write; the suggestion note is the core's own."""
@@ -261,7 +291,9 @@ class Outbox:
                 return False
             fresh.state, fresh.sending_since, fresh.sent = "sending", time.time(), fresh.sent + 1
             fresh.action, fresh.read_stamp = action.model_dump(mode="json"), ticket.updated_at
+            fresh.sla_before = ticket.sla_state
         row.action, row.read_stamp = action.model_dump(mode="json"), ticket.updated_at
+        row.sla_before = ticket.sla_state
         return True
 
     async def _request(self, row: WriteRow, line: Line, action: Action) -> None:
@@ -297,6 +329,19 @@ class Outbox:
         log.info("written", plugin=row.plugin, ticket=f"{row.connection}/{row.ticket}", wish=action.kind)
         if row.undoes is None:
             await self._collisions[row.connection].look_back(row)
+            self._look_at_sla(row, line, receipt)
+
+    def _look_at_sla(self, row: WriteRow, line: Line, receipt: Receipt) -> None:
+        """A field write that has moved an SLA target although its plugin may not: the plugin is stopped."""
+        enabled = self._config.plugins.get(row.plugin)
+        if enabled is None or enabled.settings.sla == "may_change" or not (row.sla_before and receipt.sla_state):
+            return
+        if receipt.sla_state == row.sla_before:
+            return
+        why = f"SLA moved on {row.connection}/{row.ticket}: {row.sla_before} became {receipt.sla_state}"
+        with self._store.transaction() as tx:
+            tx.ledger.trip(line.name, row.plugin, why, line.clock.now())
+        log.error("breaker_tripped", connection=line.name, plugin=row.plugin, why=why)
 
     @staticmethod
     def _undone(tx: Transaction, row: WriteRow, now: datetime) -> None:
@@ -364,6 +409,14 @@ class Outbox:
 def _is_ours(note: Message) -> bool:
     """Written by us, and still for the MSP's staff only."""
     return note.by is ActorClass.COPILOT and note.internal
+
+
+def _outside_hours(case: Case) -> Verdict | None:
+    """A write in the small hours pages somebody; it waits until the board opens."""
+    if brakes.may_write_now(case):
+        return None
+    opens = case.line.calendar(case.ticket).opens_next(case.now)
+    return Verdict("promised", "waits for the board's hours", not_before=opens)
 
 
 def _as_state(verdict: str) -> str:

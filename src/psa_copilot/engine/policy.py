@@ -6,68 +6,26 @@ contract: what a human or the config has forbidden goes before what a budget has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from psa_copilot.actions import Action, AddNote, ChangeField, EditNote
+from psa_copilot.actions import AddNote, ChangeField, EditNote, Mention
 from psa_copilot.config import Config, EnabledPlugin
+from psa_copilot.desk import is_among
+from psa_copilot.engine import brakes, breaker, canary
+from psa_copilot.engine.cases import SUGGEST, Case, Guard, Verdict
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.spoken import muted
-from psa_copilot.events import Change, Source
+from psa_copilot.engine.views import in_category
+from psa_copilot.events import Source
 from psa_copilot.markers import unsigned
 from psa_copilot.models import ActorClass, Field, Meaning, Ref, Thread, Ticket
-from psa_copilot.plugin import Plugin, PluginSettings, Tools
 from psa_copilot.store import Transaction
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 SET_EMPTY, CHANGE_SET = 0.70, 0.85
 LONGEST_NOTE = 1200  # characters
 NOTES_A_DAY = 1  # new ones, on one ticket, over all plugins
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What becomes of a wish, and why."""
-
-    verdict: str
-    reason: str = ""
-    trips_breaker: bool = False
-
-
-@dataclass(frozen=True)
-class Case:
-    """One wish before the policy."""
-
-    config: Config
-    line: Line
-    plugin: EnabledPlugin
-    thread: Thread
-    ticket: Ticket
-    wish: Action
-    tx: Transaction
-    now: datetime
-    happened_at: datetime | None
-    """When the newest event behind the wish happened."""
-
-    @property
-    def ref(self) -> Ref:
-        return self.ticket.ref
-
-
-class SuggestionNote(Plugin):
-    """Stands for the core's own note that collects the suggestions of all plugins on a ticket."""
-
-    name = "suggest"
-
-    async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
-        """It wishes nothing itself."""
-        return []
-
-
-SUGGEST = EnabledPlugin(SuggestionNote.name, SuggestionNote, PluginSettings(mode="suggest"))
-
-Guard = Callable[[Case], Verdict | None]
 
 
 def judge(case: Case) -> Verdict:
@@ -85,7 +43,14 @@ def judge_again(case: Case) -> Verdict | None:
 
 
 def stopped(config: Config, line: Line, thread: Thread, ticket: Ticket) -> str:
-    """Why nothing at all is written to a ticket, or nothing. Names compare whatever their case."""
+    """Why nothing at all is written to a ticket, or nothing."""
+    why = stopped_ticket(config, line, ticket)
+    by = "" if why else muted(thread, line, ticket.ref.remote_id)
+    return why or (f"copilot off, by {by}" if by else "")
+
+
+def stopped_ticket(config: Config, line: Line, ticket: Ticket) -> str:
+    """The same, as far as the ticket itself tells. Names compare whatever their case."""
     lists = config.stop
     looked_at = {
         "status": (lists.status, ticket.status),
@@ -96,12 +61,13 @@ def stopped(config: Config, line: Line, thread: Thread, ticket: Ticket) -> str:
         "source": (lists.source, ticket.source),
     }
     for name, (stops, value) in looked_at.items():
-        if value and value.casefold() in {stop.casefold() for stop in stops}:
+        if is_among(value, frozenset(stops)):
             return f"{name} {value!r} is on the stop list"
+    if in_category(ticket, frozenset(lists.category)):
+        return f"category {ticket.category!r} is on the stop list"
     if line.confirmed_meaning(ticket) is Meaning.STOP:
         return f"status {ticket.status!r} of board {ticket.board!r} means stop"
-    by = muted(thread, line.directory, ticket.ref.remote_id)
-    return f"copilot off, by {by}" if by else ""
+    return ""
 
 
 def effective_mode(case: Case) -> tuple[str, str]:
@@ -111,7 +77,9 @@ def effective_mode(case: Case) -> tuple[str, str]:
         return mode, ""
     state = case.tx.ledger.state(case.line.name, case.plugin.name)
     if not case.line.settings.accept_risk:
-        return "observe", "no canary has been run; connections.…accept_risk goes without"
+        why = canary.missing(case.tx, case.line, case.wish)
+        if why:
+            return "observe", why
     if state and state.tripped_at:
         return "observe", f"breaker: {state.tripped_why}"
     return mode, ""
@@ -145,21 +113,19 @@ def _shape(case: Case) -> Verdict | None:
     )
 
 
-def _origin(case: Case) -> Verdict | None:
-    if case.ticket.origin.value == "person":
-        return None
-    return Verdict("stopped", f"origin {case.ticket.origin.value}: plugins run on persons' tickets")
-
-
 def _capability(case: Case) -> Verdict | None:
-    can = case.line.connector.can
+    can, use = case.line.connector.can, case.line.settings.use
     match case.wish:
         case ChangeField(field=field) if field not in can.fields:
-            return Verdict("dropped", f"{case.line.settings.use} cannot change {field.value}")
-        case AddNote() if not can.internal_notes:
-            return Verdict("dropped", f"{case.line.settings.use} has no internal notes")
+            return Verdict("dropped", f"{use} cannot change {field.value}")
+        case AddNote(place="internal") if not can.internal_notes:
+            return Verdict("dropped", f"{use} has no internal notes")
+        case AddNote(place="discussion") if not can.public_notes:
+            return Verdict("dropped", f"{use} has no notes for customers")
+        case AddNote(place="resolution") if not can.resolution_notes:
+            return Verdict("dropped", f"{use} has no resolution notes")
         case EditNote() if not can.edit_notes:
-            return Verdict("dropped", f"{case.line.settings.use} cannot edit notes")
+            return Verdict("dropped", f"{use} cannot edit notes")
     return None
 
 
@@ -200,22 +166,34 @@ def _set_after_us(case: Case, field: Field) -> Verdict | None:
 
 def _confirmed(case: Case) -> Verdict | None:
     """A status that no human has given a meaning counts as stop for field writes."""
-    if not isinstance(case.wish, ChangeField) or case.line.confirmed_meaning(case.ticket):
-        return None
-    return Verdict(
-        "stopped", f"nobody has confirmed what status {case.ticket.status!r} of board {case.ticket.board!r} means"
-    )
+    needs = isinstance(case.wish, ChangeField) or (isinstance(case.wish, AddNote) and case.wish.purpose == "nudge")
+    why = unconfirmed(case.line, case.ticket) if needs else ""
+    return Verdict("stopped", why) if why else None
+
+
+def unconfirmed(line: Line, ticket: Ticket) -> str:
+    """What a human would have to confirm in the config before more than recaps may happen."""
+    if line.confirmed_meaning(ticket):
+        return ""
+    return f"nobody has confirmed what status {ticket.status!r} of board {ticket.board!r} means"
 
 
 def _closing(case: Case) -> Verdict | None:
-    """Only a configured rule closes, and this version has none."""
-    if not isinstance(case.wish, ChangeField) or case.wish.field is not Field.STATUS:
+    """Only a configured rule closes, and it says which one it is."""
+    if not isinstance(case.wish, ChangeField) or not closes(case.line, case.ticket, case.wish):
         return None
-    status = case.line.status(case.ticket.board, case.wish.to)
-    meaning = case.line.settings.statuses.get(case.ticket.board, {}).get(case.wish.to)
-    if (status and status.is_closed) or meaning in (Meaning.CLOSED, Meaning.RESOLVED):
+    if not case.wish.rule:
         return Verdict("dropped", f"status {case.wish.to!r} closes the ticket; only a closing rule with an id may")
     return None
+
+
+def closes(line: Line, ticket: Ticket, wish: ChangeField) -> bool:
+    """Whether a field write ends the ticket."""
+    board = wish.to if wish.field is Field.BOARD else ticket.board
+    to = wish.to if wish.field is Field.STATUS else wish.along.get(Field.STATUS, "")
+    status = line.status(board, to)
+    meaning = line.settings.statuses.get(board, {}).get(to)
+    return bool(to) and ((status is not None and status.is_closed) or meaning in (Meaning.CLOSED, Meaning.RESOLVED))
 
 
 def _allowed(case: Case) -> Verdict | None:
@@ -253,7 +231,7 @@ def _touched(case: Case) -> Verdict | None:
 
 def _late(case: Case) -> Verdict | None:
     """Late is wrong: what happened longer ago than the wish is good for is history."""
-    if case.happened_at is None or case.happened_at + time_to_live(case) >= case.now:
+    if case.found or case.happened_at is None or case.happened_at + time_to_live(case) >= case.now:
         return None
     return Verdict("expired", f"noticed too late: it happened at {case.happened_at.isoformat(timespec='seconds')}")
 
@@ -280,7 +258,9 @@ def noise(case: Case) -> Verdict | None:
         return None
     today = case.tx.ledger.new_notes(case.line.name, case.now - DAY)
     on_ticket = [row for row in today if row.ticket == case.ref.remote_id]
-    if len(on_ticket) >= NOTES_A_DAY:
+    # A hand-off to another tier may say so in a second one.
+    most = NOTES_A_DAY + (case.wish.purpose == "hand-off")
+    if len(on_ticket) >= most:
         return Verdict("dropped", "noise: this ticket has had its new note for 24 hours")
     limit = case.line.settings.notes_per_technician
     for name in _technicians_named(case):
@@ -325,23 +305,17 @@ def _concerns(case: Case, ticket: str, body: str, identifier: str) -> bool:
 def _breaker(case: Case) -> Verdict | None:
     """So many tickets an hour and a day; then the plugin is put to observe and a human has to look."""
     mode, _ = effective_mode(case)
-    if mode == "observe":
-        return None
-    limits, state = case.line.settings.breaker, case.tx.ledger.state(case.line.name, case.plugin.name)
-    for span, limit, name in ((HOUR, limits.per_hour, "an hour"), (DAY, limits.per_day, "24 hours")):
-        since = max(case.now - span, state.rearmed_at if state and state.rearmed_at else case.now - span)
-        by = case.plugin.name if mode == "act" else SUGGEST.name  # suggestions are written under a name of their own
-        tickets = case.tx.ledger.tickets_written(case.line.name, by, since)
-        if case.ref.remote_id not in tickets and len(tickets) >= limit:
-            return Verdict("observed", f"breaker: {limit} tickets in {name}", trips_breaker=True)
-    return None
+    why = breaker.over(case, mode) if mode != "observe" else ""
+    return Verdict("observed", f"breaker: {why}", trips_breaker=True) if why else None
 
 
 def _mode(case: Case) -> Verdict:
+    if isinstance(case.wish, Mention):
+        return Verdict("observed", "a line for the digest")
     mode, why = effective_mode(case)
     if mode == "observe":
         return Verdict("observed", why or "mode is observe")
-    begins = acts_from(case)
+    begins = acts_from(case.tx, case.plugin, case.line.name)
     if case.happened_at and begins and case.happened_at < begins:
         return Verdict(
             "observed", f"it happened before {begins.isoformat(timespec='seconds')}, when this plugin began to act"
@@ -349,15 +323,16 @@ def _mode(case: Case) -> Verdict:
     return Verdict("suggested" if mode == "suggest" else "promised")
 
 
-def acts_from(case: Case) -> datetime | None:
-    """Since when the plugin may act: the config's word, or the moment it left observe."""
-    if case.plugin.settings.acts_from:
-        return case.plugin.settings.acts_from
-    state = case.tx.ledger.state(case.line.name, case.plugin.name)
+def acts_from(tx: Transaction, plugin: EnabledPlugin, connection: str) -> datetime | None:
+    """Since when a plugin may act: the config's word, or the moment it left observe."""
+    if plugin.settings.acts_from:
+        return plugin.settings.acts_from
+    state = tx.ledger.state(connection, plugin.name)
     return state.since.replace(microsecond=0) if state else None
 
 
 STANDING: tuple[Guard, ...] = (
-    _stop, _merged, _child, _origin, _capability, _shape, _allowed, _closing, _confirmed, _was, _human_lock, _touched
+    _stop, _merged, _child, *brakes.ALWAYS,
+    _capability, _shape, _allowed, _closing, _confirmed, _was, _human_lock, _touched,
 )  # fmt: skip
 SPENDING: tuple[Guard, ...] = (_late, _confidence, noise, _breaker)

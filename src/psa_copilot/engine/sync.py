@@ -30,6 +30,7 @@ SWEEP_AFTER = timedelta(minutes=10)
 LOCKS_KEPT = 5000
 SICK_AFTER = 3  # failed reads of one ticket after which it is worth a line in the log
 LONGEST_PAUSE = timedelta(minutes=5)
+CALENDAR_BACK, CALENDAR_AHEAD = timedelta(days=14), timedelta(days=180)
 
 Progress = Callable[[str, int, int], None]
 """Called with the connection's name, its mirrored tickets and its mirrored messages."""
@@ -51,7 +52,7 @@ class Sync:
     async def contact(self) -> None:
         """Reach the PSA and learn who and what exists there; the first time ever is remembered."""
         await self.line.connector.known_good()
-        self.line.directory = await self.line.connector.directory()
+        await self.look_around()
         now = self.line.connector.http.psa_now().replace(microsecond=0)
         with self._store.transaction() as tx:
             flag = tx.work.flag(self.line.name, "first_contact")
@@ -63,6 +64,27 @@ class Sync:
     async def look_around(self) -> None:
         """Who and what exists there changes: people come and go, boards get new statuses."""
         self.line.directory = await self.line.connector.directory()
+        self.line.fingerprint = await self.line.connector.fingerprint()
+
+    async def read_calendars(self) -> None:
+        """Who has planned what, and who is off."""
+        if not self.line.connector.can.appointments:
+            return
+        now = self.line.connector.http.psa_now()
+        start, end = now - CALENDAR_BACK, now + CALENDAR_AHEAD
+        with background():
+            there = await self.line.connector.appointments(start, end)
+        with self._store.transaction() as tx:
+            tx.standings.keep_appointments(self.line.name, there, start=start, end=end)
+
+    async def read_contacts(self) -> None:
+        """The people at clients."""
+        if not self.line.connector.can.contacts:
+            return
+        with background():
+            async for page in self.line.connector.contacts():
+                with self._store.transaction() as tx:
+                    tx.standings.keep_contacts(self.line.name, page)
 
     # -- webhooks --------------------------------------------------------------------------------------------
 

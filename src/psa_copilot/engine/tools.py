@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from psa_copilot.actions import Purpose
+from psa_copilot.config import Config
 from psa_copilot.engine.lines import Line
+from psa_copilot.engine.policy import stopped_ticket
+from psa_copilot.engine.spending import StoredAnswers, StoredSpend
+from psa_copilot.engine.views import standing_of
+from psa_copilot.llm import Gateway, Llm
 from psa_copilot.markers import unsigned
 from psa_copilot.models import Meaning, Ref, Thread, Ticket
-from psa_copilot.plugin import Tools
+from psa_copilot.plugin import Standing, Tools
 from psa_copilot.store import Store
 from psa_copilot.text import Text
 
@@ -72,9 +77,53 @@ class MirroredTickets:
         return confirmed or (known.meaning() if known else None)
 
 
-def tools_for(store: Store, plugin: str, thread: Thread, now: datetime, line: Line | None = None) -> Tools:
-    """The tools of one plugin for one thread."""
-    connection = thread.ticket.ref.connection
-    return Tools(
-        now=now, past=StoredPast(store, plugin, thread), tickets=MirroredTickets(store, connection, line), text=Text()
-    )
+class Bench:
+    """Lays out the tools for each run."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store, self._config = store, config
+        self._gateways: dict[str, Gateway] = {}
+
+    def tools(self, plugin: str, thread: Thread, line: Line) -> Tools:
+        """The tools of one plugin for one thread."""
+        standing = self._standing(thread, line)
+        return Tools(
+            now=line.clock.now(),
+            past=StoredPast(self._store, plugin, thread),
+            tickets=MirroredTickets(self._store, line.name, line),
+            text=Text(),
+            llm=self._llm(plugin, thread, line, standing),
+            standing=standing,
+        )
+
+    def _standing(self, thread: Thread, line: Line) -> Standing:
+        with self._store.reading() as tx:
+            stand = tx.standings.of(thread.ticket)
+        why = stopped_ticket(self._config, line, thread.ticket)
+        return standing_of(
+            stand,
+            line.settings.desk,
+            line.meaning(thread.ticket),
+            stopped=why,
+            calendar=line.calendar(thread.ticket),
+        )
+
+    def _llm(self, plugin: str, thread: Thread, line: Line, standing: Standing) -> Llm:
+        barred = "the ticket is confidential" if standing.confidential else self._incident(thread)
+        people = [person.name for person in line.directory.technicians] if line.directory else []
+        return self._gateway(line).llm(plugin, thread, people=people, barred=barred)
+
+    def _gateway(self, line: Line) -> Gateway:
+        if line.name not in self._gateways:
+            spend = StoredSpend(self._store, line.name)
+            self._gateways[line.name] = Gateway(self._config.llm, spend, StoredAnswers(self._store), line.clock)
+        return self._gateways[line.name]
+
+    def _incident(self, thread: Thread) -> str:
+        """An incident has so many calls of a model and no more, however many tickets it has."""
+        if self._config.llm is None:
+            return ""
+        with self._store.transaction() as tx:
+            cluster = tx.incidents.of(thread.ticket.ref)
+            spent = cluster is not None and not tx.incidents.called_model(cluster)
+        return "its incident has had its calls of a model" if spent else ""

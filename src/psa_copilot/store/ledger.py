@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from psa_copilot.models import Ref
 from psa_copilot.store.tables import (
+    CanaryRow,
     DecisionRow,
     FeedbackRow,
     LivingNoteRow,
@@ -68,6 +69,11 @@ class Ledger:
         """One decision."""
         return self._session.get(DecisionRow, row_id)
 
+    def decisions_of(self, run_id: int) -> Sequence[DecisionRow]:
+        """The decisions of one run, in the order of its wishes."""
+        query = select(DecisionRow).where(DecisionRow.run_id == run_id)
+        return self._session.exec(query.order_by(col(DecisionRow.id))).all()
+
     def decisions(
         self, *, ref: Ref | None = None, plugin: str | None = None, verdict: str | None = None, limit: int = 1000
     ) -> Sequence[DecisionRow]:
@@ -117,6 +123,17 @@ class Ledger:
         )
         return set(self._session.exec(query))
 
+    def writes_since(self, connection: str, plugin: str, since: datetime) -> list[tuple[datetime, str]]:
+        """When a plugin wrote to, or promised to, which ticket."""
+        query = select(WriteRow.created_at, WriteRow.ticket).where(
+            WriteRow.connection == connection,
+            WriteRow.plugin == plugin,
+            col(WriteRow.created_at) >= since,
+            col(WriteRow.state).in_(COUNTED),
+            col(WriteRow.undoes).is_(None),
+        )
+        return [(at, ticket) for at, ticket in self._session.exec(query)]
+
     def new_notes(self, connection: str, since: datetime, *, ticket: str | None = None) -> list[WriteRow]:
         """New notes promised or written since then, over all plugins; updates in place do not count."""
         query = select(WriteRow).where(
@@ -160,8 +177,29 @@ class Ledger:
         """A plugin's state on a connection."""
         return self._session.get(PluginStateRow, (connection, plugin))
 
+    def trip(self, connection: str, plugin: str, why: str, now: datetime) -> bool:
+        """Put a plugin to observe until a human rearms it; False when it is so already."""
+        state = self.state(connection, plugin)
+        if state is None or state.tripped_at is not None:
+            return False
+        state.tripped_at, state.tripped_why = now, why
+        self._session.add(state)
+        return True
+
     def keep_state(self, row: PluginStateRow) -> None:
         """Remember a plugin's state."""
+        self._session.merge(row)
+
+    def canary(self, connection: str, kind: str) -> CanaryRow | None:
+        """What became of the trial of one kind of write."""
+        return self._session.get(CanaryRow, (connection, kind))
+
+    def canaries(self, connection: str) -> Sequence[CanaryRow]:
+        """All trials of a connection."""
+        return self._session.exec(select(CanaryRow).where(CanaryRow.connection == connection)).all()
+
+    def keep_canary(self, row: CanaryRow) -> None:
+        """Record a trial; it takes the place of an earlier one of its kind."""
         self._session.merge(row)
 
     def states(self) -> Sequence[PluginStateRow]:

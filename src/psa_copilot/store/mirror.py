@@ -16,6 +16,7 @@ from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.markers import marker_of, same_text
 from psa_copilot.models import ActorClass, Field, Message, Ref, Thread, Ticket
 from psa_copilot.store import values
+from psa_copilot.store.incidents import Incidents
 from psa_copilot.store.standings import Standings
 from psa_copilot.store.tables import (
     EventRow,
@@ -27,6 +28,7 @@ from psa_copilot.store.tables import (
     TicketRow,
     WriteRow,
 )
+from psa_copilot.text.matter import matters
 from psa_copilot.threads import linked
 
 SECOND = timedelta(seconds=1)
@@ -72,7 +74,7 @@ class Mirror:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._standings = Standings(session)
+        self._standings, self._incidents = Standings(session), Incidents(session)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -238,6 +240,9 @@ class Mirror:
         for ticket in newer:
             self._link(ticket)
         for event in events:
+            if event.kind is EventKind.TICKET_OPENED:
+                came = fresh[event.ticket.remote_id]
+                self._incidents.saw(came, matters(came.board, came.title))
             if event.field is not None:
                 self._standings.field_set(
                     event.ticket,

@@ -328,6 +328,8 @@ class WriteRow(SQLModel, table=True):
     """How many times a request left for it."""
     read_stamp: datetime | None = maybe_moment()
     """The ticket's changed-stamp at the fresh read before the request."""
+    sla_before: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
+    """How its SLA stood then."""
     receipt: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     done_at: datetime | None = maybe_moment()
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Session, col, select
 
 from psa_copilot.actions import Action
+from psa_copilot.plugin import Found
 from psa_copilot.store.tables import (
     BudgetRow,
     ChangeRow,
@@ -19,6 +20,7 @@ from psa_copilot.store.tables import (
     DecisionRow,
     FlagRow,
     InboxRow,
+    ThreadRow,
     WriteRow,
 )
 
@@ -116,6 +118,28 @@ class Work:
             key=key or f"rev:{revision}",
             revision=revision,
             because=because,
+            facts={},
+            state="open",
+            attempt=0,
+            failures=0,
+            why="",
+            not_before=now,
+            created_at=now,
+        )
+        self._session.execute(statement.on_conflict_do_nothing(index_elements=["thread_id", "plugin", "key"]))
+
+    def owe_found(self, connection: str, thread_id: str, plugin: str, found: Found, now: datetime) -> None:
+        """A sweep has found something; the same key twice is one piece of work, for ever."""
+        head = self._session.get_one(ThreadRow, thread_id)
+        statement = upsert(ChangeRow).values(
+            connection=connection,
+            thread_id=thread_id,
+            plugin=plugin,
+            key=found.key,
+            revision=head.revision,
+            because=found.because,
+            facts=found.facts,
+            happened_at=found.since or now,
             state="open",
             attempt=0,
             failures=0,

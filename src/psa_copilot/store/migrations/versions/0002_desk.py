@@ -152,9 +152,15 @@ def upgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.add_column(sa.Column("tokens", sa.Integer(), server_default="0", nullable=False))
 
+    with op.batch_alter_table("write", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("sla_before", sa.String(), server_default="", nullable=False))
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("write", schema=None) as batch_op:
+        batch_op.drop_column("sla_before")
+
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_column("tokens")
 

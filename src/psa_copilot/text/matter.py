@@ -1,0 +1,32 @@
+"""What a ticket is about, as far as its title says it in the same words as others: the key of an incident."""
+
+from __future__ import annotations
+
+import re
+
+_PREFIX = re.compile(
+    r"^\s*(?:(?:re|fwd?|aw|wg|sv|tr|rv)\s*:\s*|\[[^\]]{1,30}\]\s*|\(?ticket\s*#?\d+\)?\s*[-:]?\s*)+", re.IGNORECASE
+)
+_ERROR = re.compile(
+    r"\b(?:error|err|code|fehler|erreur|event id|stop)[\s:#-]{0,3}(0x[0-9a-f]{4,8}|\d[\d.]{1,9}\d|\d{3,10})\b"
+    r"|\b(0x[0-9a-f]{8})\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_HOST = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]+(?:\.[\w-]+)*\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+SHORTEST = 2
+"""Words that a title must have; `Help` and `Problem` are no common matter."""
+
+
+def normal_title(title: str) -> str:
+    """A title without prefixes, numbers, host names and order of punctuation: equal for the same alert."""
+    bare = _NUMBER.sub("#", _HOST.sub("#", _PREFIX.sub("", title.casefold())))
+    return " ".join(_WORD.findall(bare.replace("#", " ")))
+
+
+def matters(board: str, title: str) -> list[str]:
+    """Keys under which tickets of one board can be one incident: an error code first, then the title's words."""
+    found = [f"{board}: error {(one[0] or one[1]).casefold()}" for one in _ERROR.findall(title)]
+    words = normal_title(title)
+    return [*found, *([f"{board}: {words}"] if len(words.split()) >= SHORTEST else [])]
