@@ -107,11 +107,11 @@ def owner_gone(standing: Standing, scene: Scene) -> Sign | None:
 def ping_pong(standing: Standing, scene: Scene) -> Sign | None:
     """It goes to and fro between owners or boards."""
     events = scene.moves.get(standing.ticket.ref.remote_id, ())
-    signs = [sign for field, name in HANDED_ON.items() if (sign := _to_and_fro(_moves(events, field), name))]
+    signs = [sign for field, name in HANDED_ON.items() if (sign := _to_and_fro(_moves(events, field), name, scene))]
     return max(signs, key=lambda sign: sign.weight, default=None)
 
 
-def _to_and_fro(moves: Sequence[Event], name: str) -> Sign | None:
+def _to_and_fro(moves: Sequence[Event], name: str, scene: Scene) -> Sign | None:
     # Given up and taken up again by the same person is no hand-over.
     path = [moves[0].before or "", *(move.after or "" for move in moves)] if moves else []
     stations = [station for station in path if station]
@@ -119,7 +119,8 @@ def _to_and_fro(moves: Sequence[Event], name: str) -> Sign | None:
     handed, back = len(stations) - 1, len(stations) - len(set(stations))
     if handed < PING_PONG or not back:
         return None
-    return Sign(f"handed on {handed} times between {len(set(stations))} {name}: {' → '.join(stations[-5:])}", handed)
+    last = [scene.name_of(station) for station in stations[-5:]]
+    return Sign(f"handed on {handed} times between {len(set(stations))} {name}: {' → '.join(last)}", handed)
 
 
 def reopened(standing: Standing, scene: Scene) -> Sign | None:
@@ -253,7 +254,7 @@ def sighting(ticket: Ticket, scene: Scene, sign: Sign, body: str = "") -> Sighti
         board=ticket.board,
         status=ticket.status,
         priority=ticket.priority,
-        owner=scene.owner(ticket),
+        owner=scene.name_of(ticket.assignee),
         opened_at=ticket.opened_at,
         link=ticket.url,
         why=sign.why,

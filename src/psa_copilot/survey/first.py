@@ -60,14 +60,16 @@ def _hidden(standing: Standing, scene: Scene, keys: Mapping[str, Sighting]) -> I
     if not ticket.assignee:
         yield Term("nobody owns it", 15)
     if "nothing_scheduled" in keys:
-        yield Term(f"it looks planned ({ticket.status}), with nothing in any calendar", 15)
+        yield Term(f"it looks planned ({ticket.status}) with nothing in any calendar", 15)
     elif awaits_answer(standing) and scene.meaning(ticket) in LOOKS_DONE:
-        yield Term(f"it looks parked ({ticket.status}), though the customer has written since", 20)
-    if is_untouched(standing):
+        yield Term(f"it is parked in {ticket.status} though the customer has written since", 20)
+    if "untouched" in keys:
+        yield Term(keys["untouched"].why, 30)
+    elif is_untouched(standing):
         yield Term("nobody has ever worked on it", 15)
     still = standing.calendar.business_days_between(moved_at(standing), scene.now)
     if still >= 2:
-        yield Term(f"nobody has looked at it for {business(still)}", min(15.0, 2 * still))
+        yield Term(f"nothing has happened on it for {business(still)}", min(15.0, 2 * still))
 
 
 def _bad(standing: Standing, scene: Scene, keys: Mapping[str, Sighting]) -> Iterator[Term]:

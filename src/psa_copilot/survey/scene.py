@@ -47,10 +47,10 @@ class Scene:
         said = self.settings.statuses.get(ticket.board, {}).get(ticket.status)
         return said or words.meaning_of(ticket.status) or ticket.meaning
 
-    def owner(self, ticket: Ticket) -> str:
-        """Name of the technician who owns it."""
-        person = (self.technicians or {}).get(ticket.assignee.casefold())
-        return person.name if person else ticket.assignee
+    def name_of(self, identifier: str) -> str:
+        """Name of a technician; the identifier itself where nobody has it."""
+        person = (self.technicians or {}).get(identifier.casefold())
+        return person.name if person else identifier
 
 
 def awaits_answer(standing: Standing) -> bool:
