@@ -18,8 +18,8 @@ DESCRIBED = {"connectwise": connectwise_wire}
 @pytest.fixture(autouse=True)
 def wires(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, Wire]]:
     """Listens while the test runs, and fails it for what should not have been said."""
-    # The tests of a sandbox play strangers, who may ask wrongly.
-    strangers = request.path.stem.endswith("_sandbox")
+    # The tests of a sandbox and of other clients play strangers, who may ask wrongly.
+    strangers = request.path.stem.endswith(("_sandbox", "_clients"))
     wires = {name: psa.wire(strangers=strangers) for name, psa in DESCRIBED.items() if not psa.ABSENT}
     monkeypatch.setattr("psa_copilot.sandbox.trial.House", houses(wires))
     yield wires
