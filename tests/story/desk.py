@@ -267,8 +267,9 @@ def summarize(mode: str = "act", **settings: object) -> EnabledPlugin:
 def set_field(
     to: str, when_text: str = "", field: str = "priority", mode: str = "act", **more: object
 ) -> EnabledPlugin:
-    """A rule that sets a field, switched on."""
-    given = {"mode": mode, "field": field, "to": to, "when_text": when_text, **more}
+    """A rule that sets a field, switched on; the desk knows what its value sets off."""
+    known = {"named": [to], "sla": "may_change"}
+    given = {"mode": mode, "field": field, "to": to, "when_text": when_text, **known, **more}
     return _enabled("set_field", SetField, SetField.Settings.model_validate(given))
 
 

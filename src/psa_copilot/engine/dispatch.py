@@ -171,7 +171,7 @@ class Dispatch:
             cases = [self.case(tx, enabled, thread, line, wish, happened_at) for wish in wished.actions]
             cases = [replace(case, found=found_at is not None) for case in cases]
             verdicts = [self._decide(case, run_id) for case in cases]
-            self._book(tx, run_id, wished)
+            self._book(tx, run_id, thread, wished)
             if "suggested" in verdicts:
                 self._suggest(tx, line, thread, now)
 
@@ -196,8 +196,11 @@ class Dispatch:
         )
 
     @staticmethod
-    def _book(tx: Transaction, run_id: int, wished: Wished) -> None:
+    def _book(tx: Transaction, run_id: int, thread: Thread, wished: Wished) -> None:
         """What a model took stands with the first decision of the run that asked it."""
+        cluster = tx.incidents.of(thread.ticket.ref) if wished.calls else None
+        if cluster is not None:
+            tx.incidents.called_model(cluster, len(wished.calls))
         for row in tx.ledger.decisions_of(run_id)[:1]:
             row.model = wished.calls[-1].model if wished.calls else ""
             row.cost = sum(call.cost for call in wished.calls)

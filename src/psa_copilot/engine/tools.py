@@ -14,7 +14,7 @@ from psa_copilot.llm import Gateway, Llm
 from psa_copilot.markers import unsigned
 from psa_copilot.models import Meaning, Ref, Thread, Ticket
 from psa_copilot.plugin import Standing, Tools
-from psa_copilot.store import Store
+from psa_copilot.store import MODEL_CALLS, Store
 from psa_copilot.text import Text
 
 
@@ -121,9 +121,7 @@ class Bench:
 
     def _incident(self, thread: Thread) -> str:
         """An incident has so many calls of a model and no more, however many tickets it has."""
-        if self._config.llm is None:
-            return ""
-        with self._store.transaction() as tx:
+        with self._store.reading() as tx:
             cluster = tx.incidents.of(thread.ticket.ref)
-            spent = cluster is not None and not tx.incidents.called_model(cluster)
+        spent = cluster is not None and cluster.model_calls >= MODEL_CALLS
         return "its incident has had its calls of a model" if spent else ""

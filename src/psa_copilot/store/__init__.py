@@ -17,7 +17,7 @@ from sqlmodel import Session
 from psa_copilot.store import database
 from psa_copilot.store.backlog import Backlog, Spending
 from psa_copilot.store.forgetting import FORGET
-from psa_copilot.store.incidents import Incidents
+from psa_copilot.store.incidents import MODEL_CALLS, Incidents
 from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.mirror import AsOf, Look, Mirror
 from psa_copilot.store.standings import Stand, Standings
@@ -38,6 +38,7 @@ from psa_copilot.store.tables import (
 from psa_copilot.store.work import Due, Work
 
 __all__ = [
+    "MODEL_CALLS",
     "AsOf",
     "BacklogRow",
     "BudgetRow",

@@ -45,13 +45,10 @@ class Incidents:
         query = select(ClusterMemberRow.ticket).where(ClusterMemberRow.cluster_id == cluster.id)
         return list(self._session.exec(query.order_by(col(ClusterMemberRow.opened_at))))
 
-    def called_model(self, cluster: ClusterRow) -> bool:
-        """Count one call of a model for an incident; False when it has had its calls."""
-        if cluster.model_calls >= MODEL_CALLS:
-            return False
-        cluster.model_calls += 1
+    def called_model(self, cluster: ClusterRow, calls: int) -> None:
+        """Count calls of a model for an incident."""
+        cluster.model_calls += calls
         self._session.add(cluster)
-        return True
 
     def _note(self, ticket: Ticket, matter: str) -> None:
         key = (ticket.ref.connection, ticket.ref.remote_id, matter)

@@ -247,6 +247,7 @@ def _standing(thread: Thread) -> dict[str, Any]:
         "customer_at": _newest(words, CUSTOMERS),
         "technician_at": _newest(spoken, (ActorClass.TECHNICIAN,)),
         "responded_at": next((m.sent_at for m in words if m.by is ActorClass.TECHNICIAN and not m.internal), None),
+        "away_until": max(filter(None, (text.back_from(message) for message in after)), default=None),
         "bounced": any(text.quiet(message, thread) == "bounce" for message in after),
         "messages": len(spoken),
     }
