@@ -37,7 +37,7 @@ from psa_copilot.markers import new_marker, signed
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.testing import LocalBudget
 from psa_copilot.testing.listener import listening
-from psa_copilot_connectors.connectwise import ConnectWise, connector
+from psa_copilot_connectors.connectwise import ConnectWise
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from psa_copilot_connectors.connectwise.site import locked_out
 
@@ -182,7 +182,7 @@ async def test_a_quiet_poll_is_one_request(psa: Sandbox, cw: ConnectWise) -> Non
 async def test_pages_that_shift_lose_nothing(
     psa: Sandbox, cw: ConnectWise, human: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector, "PAGE", 3)
+    monkeypatch.setattr("psa_copilot_connectors.connectwise.tickets.PAGE", 3)
     seen: dict[str, str] = {}
     saved: list[str] = []
     async for page in cw.changes(LONG_AGO):

@@ -270,31 +270,6 @@ def test_people_and_accounts() -> None:
     assert mapping.to_person({"id": 5, "identifier": "JDoe", "licenseClass": "F"}, ourselves="jdoe").is_api
 
 
-def test_a_note_of_ours_is_internal_and_mails_nobody() -> None:
-    assert mapping.from_note("hello") == {
-        "text": "hello",
-        "internalAnalysisFlag": True,
-        "detailDescriptionFlag": False,
-        "resolutionFlag": False,
-        "processNotifications": False,
-    }
-
-
-def test_new_words_for_a_note_mail_nobody() -> None:
-    assert mapping.from_edit("hello") == [
-        {"op": "replace", "path": "text", "value": "hello"},
-        {"op": "replace", "path": "processNotifications", "value": False},
-    ]
-
-
-def test_a_change_sends_whole_references_and_mails_nobody() -> None:
-    assert mapping.from_change(mapping.replace("status", {"id": 5})) == [
-        {"op": "replace", "path": "status", "value": {"id": 5}},
-        {"op": "replace", "path": "processNotifications", "value": False},
-        {"op": "replace", "path": "skipCallback", "value": False},
-    ]
-
-
 @pytest.mark.parametrize(
     ("url", "kept"),
     [

@@ -1,18 +1,33 @@
-"""What `psa-copilot check` says about a ConnectWise connection: rights, account, boards that act by themselves."""
+"""What `psa-copilot check` says about a ConnectWise connection: rights, account, callbacks. It only reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from psa_copilot import Board, Directory, Finding, PsaError
-from psa_copilot_connectors.connectwise.mapping import Row
+from psa_copilot import AuthFailed, Finding, PsaError, Rejected
+from psa_copilot_connectors.connectwise.rows import Row, name_in
 from psa_copilot_connectors.connectwise.site import Site
+from psa_copilot_connectors.connectwise.tickets import TICKETS
 
-TICKETS = "/service/tickets"
 TABLES = "the role needs Inquire on System > Table Setup"
 SERVICE = "the role needs Inquire on Service Desk > Service Tickets"
+TIME = "the role needs Inquire on Time & Expense > Time Entry"
+
+RECIPES = {
+    "days 1 to 3, reads only": (
+        "Inquire: All on Service Desk > Service Tickets, Service Desk > Resource Scheduling, Companies > Contacts, "
+        "Time & Expense > Time Entry, System > Table Setup, System > Member Maintenance. Nothing else, no Add, "
+        "no Edit, no Delete."
+    ),
+    "week 1, internal notes only": (
+        "the same, and Add: All on Service Desk > Service Tickets; Edit: All there once living notes or fields may be "
+        "written; Add and Edit on System > Table Setup only while webhooks are wanted. Never Finance, Procurement, "
+        "Delete, Time & Expense > Time Approval, System > Security Roles, nor Add or Edit on members."
+    ),
+}
+"""What to tick in the security role of our API member, by the names of ConnectWise's own screen."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,29 @@ RIGHTS = (
         "the short list serves; the role needs Inquire on System > Member Maintenance",
     ),
     Right("callbacks", "/system/callbacks", "warning", f"no webhooks then, only polls; {TABLES}"),
+    Right(
+        "contacts",
+        "/company/contacts",
+        "warning",
+        "clients' own IT staff is not told from users then; the role needs Inquire on Companies > Contacts",
+    ),
+    Right(
+        "calendars",
+        "/schedule/entries",
+        "warning",
+        "no plugin knows of appointments or time off then; "
+        "the role needs Inquire on Service Desk > Resource Scheduling",
+    ),
+    Right("time", "/time/entries", "warning", f"running timers are not seen before a close then; {TIME}"),
+    Right("SLAs", "/service/SLAs", "warning", f"targets are known only where a ticket tells them; {TABLES}"),
 )
+
+EXCESS = {
+    "finance": ("/finance/agreements", "Finance > Agreements"),
+    "security roles": ("/system/securityroles", "System > Security Roles"),
+    "time sheets": ("/time/sheets", "Time & Expense > Time Approval"),
+}
+"""What should be kept from us, and the screen on which it is taken away."""
 
 
 def _rights_on(number: str) -> tuple[Right, ...]:
@@ -46,6 +83,7 @@ def _rights_on(number: str) -> tuple[Right, ...]:
     unseen = "without it and without webhooks, another's change between our read and our write goes unseen"
     return (
         Right("notes", f"{TICKETS}/{number}/notes", "fault", SERVICE),
+        Right("tasks", f"{TICKETS}/{number}/tasks", "warning", f"nothing is closed then; {SERVICE}"),
         Right("audit trail", "/system/audittrail", "warning", unseen, trail),
     )
 
@@ -65,10 +103,50 @@ async def _rights(site: Site) -> tuple[Right, ...]:
 
 async def _may_read(site: Site, right: Right) -> Finding:
     try:
-        await site.get(right.path, {**right.params, "pageSize": 1}, doing=f"read {right.about}")
+        await site.get(right.path, {**right.params, "pageSize": 1}, doing=f"read {right.about}", may_lack=True)
     except PsaError as exc:
         return Finding(right.level, right.about, f"{exc.why}; {right.mend}")
     return Finding("ok", right.about, "may be read")
+
+
+async def check_excess(site: Site) -> list[Finding]:
+    """Rights that we should not have; what may not even be read cannot be written either."""
+    found = [await _is_kept_from_us(site, about, path, screen) for about, (path, screen) in EXCESS.items()]
+    return [*found, *await _check_role(site)]
+
+
+async def _is_kept_from_us(site: Site, about: str, path: str, screen: str) -> Finding:
+    try:
+        rows, _ = await site.page(path, {"pageSize": 1}, doing=f"see whether {about} are kept from us", may_lack=True)
+    except AuthFailed:
+        raise
+    except PsaError as exc:
+        return Finding("ok", about, "kept from us" if isinstance(exc, Rejected) else f"not to be seen: {exc.why}")
+    # Everybody may see the time sheets of their own, of which we have none.
+    if about == "time sheets" and not rows:
+        return Finding("ok", about, "none is shown to us")
+    return Finding("warning", about, f"may be read, which is more than needed; take {screen} from the role")
+
+
+async def _check_role(site: Site) -> list[Finding]:
+    try:
+        told = (await site.get("/system/myMembers", doing="ask for our role", may_lack=True)).json
+    except AuthFailed:
+        raise
+    except PsaError:
+        return []
+    row = told[0] if isinstance(told, list) and told else told
+    if not isinstance(row, dict) or not row.get("adminFlag"):
+        return []
+    role = name_in(row, "securityRole") or "the account's role"
+    return [Finding("warning", "role", f"{role} may do everything, which is more than needed; make a role of our own")]
+
+
+def recipes() -> list[Finding]:
+    """What the role should have; and that nothing here has tried to write."""
+    tried = "not tried here, since that would write; `psa-copilot check --canary TICKET` tries each kind of write"
+    told = [Finding("ok", f"role for {when}", ticks) for when, ticks in RECIPES.items()]
+    return [*told, Finding("ok", "writes", tried)]
 
 
 def check_account(members: list[Row], ourselves: str, connection: str) -> Finding:
@@ -82,15 +160,67 @@ def check_account(members: list[Row], ourselves: str, connection: str) -> Findin
     return Finding("ok", "account", f"{ourselves} is an API member")
 
 
-def check_boards(directory: Directory) -> list[Finding]:
-    """What the boards do by themselves when one of their tickets is written to."""
-    return [_check_board(board) for board in directory.boards]
+def check_callbacks(ours: list[Row]) -> list[Finding]:
+    """Ours should be one, and awake."""
+    return list(_callbacks_told(ours))
 
 
-def _check_board(board: Board) -> Finding:
-    does = ["mails contacts, copies or bundled tickets"] * board.mails + ["bills after closing"] * board.bills
-    mailing = [status.name for status in board.statuses if status.mails]
+def _callbacks_told(ours: list[Row]) -> Iterator[Finding]:
+    addresses = [str(row.get("url")).partition("?")[0] for row in ours]
+    if asleep := [address for address, row in zip(addresses, ours, strict=True) if row.get("inactiveFlag")]:
+        says = f"asleep after failures: {', '.join(asleep)}; the daemon wakes it at its next start"
+        yield Finding("warning", "our callbacks", says)
+    if len(set(addresses)) > 1:
+        says = f"registered at {', '.join(addresses)}: all but the address under web.url should go"
+        yield Finding("warning", "our callbacks", says)
+
+
+def check_board(board: Row, statuses: list[Row], templates: list[Row]) -> Finding:
+    """What a board does by itself when one of its tickets is written to."""
+    does = [words.format(_named(board.get(flag))) for flag, words in BOARD_DOES.items() if board.get(flag)]
+    live = [row for row in statuses if not row.get("inactive")]
+    mailing = [str(row.get("name")) for row in live if row.get("emailTemplate")]
     does += [f"mails on status {', '.join(mailing)}"] * bool(mailing)
-    timed = [status.name for status in board.statuses if status.touches_sla]
+    timed = [str(row.get("name")) for row in live if (row.get("escalationStatus") or "NoEscalation") != "NoEscalation"]
     does += [f"moves the SLA on status {', '.join(timed)}"] * bool(timed)
-    return Finding("warning" if does else "ok", f"board {board.name}", "; ".join(does) or "mails and bills nothing")
+    does += [_template(row) for row in templates if row.get("autoApplyFlag")]
+    says = "; ".join(dict.fromkeys(does)) or "mails and bills nothing"
+    return Finding("warning" if does else "ok", f"board {board.get('name')}", says)
+
+
+BOARD_DOES = {
+    "sendToContactFlag": "mails contacts",
+    "sendToResourceFlag": "mails technicians",
+    "sendToCCFlag": "mails copies",
+    "sendToBundledFlag": "mails the contacts of bundled tickets",
+    "closedLoopInternalAnalysisFlag": "closes the loop on internal notes",
+    "closedLoopDiscussionsFlag": "closes the loop on discussion notes",
+    "closedLoopResolutionFlag": "closes the loop on resolution notes",
+    "closedLoopAllFlag": "closes the loop on all notes",
+    "billTicketsAfterClosedFlag": "bills after closing",
+    "autoCloseStatus": "closes tickets by itself from status {}",
+    "autoAssignNewTicketsFlag": "assigns new tickets by itself",
+    "autoAssignNewECTicketsFlag": "assigns new tickets from mail by itself",
+    "autoAssignNewPortalTicketsFlag": "assigns new tickets from the portal by itself",
+    "autoAssignTicketOwnerFlag": "makes whoever is assigned the owner",
+    "emailConnectorAllowReopenClosedFlag": "reopens closed tickets by mail",
+    "emailConnectorReopenStatus": "sets status {} when mail comes in",
+}
+"""Flags of a board, and what it does by itself where they are set."""
+
+_SETTINGS = {"Append": "appends to", "Overwrite": "overwrites"}
+
+
+def _template(row: Row) -> str:
+    """What choosing one category pulls in."""
+    path = " / ".join(filter(None, (name_in(row, one) for one in ("type", "subtype", "item"))))
+    touched = [
+        f"{_SETTINGS[str(value)]} {name.removesuffix('Setting')}"
+        for name, value in row.items()
+        if name.endswith("Setting") and value in _SETTINGS
+    ]
+    return f"applies a template on {path or 'every category'} that {', '.join(touched) or 'changes nothing we know of'}"
+
+
+def _named(value: object) -> str:
+    return str(value.get("name") or "") if isinstance(value, dict) else ""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
-
-from bs4 import BeautifulSoup
+from collections.abc import Iterable, Mapping
 
 from psa_copilot import (
     ActorClass,
+    Appointment,
+    AppointmentKind,
     Board,
+    Contact,
     Event,
     EventKind,
     Field,
@@ -26,17 +25,13 @@ from psa_copilot import (
     Status,
     Ticket,
 )
+from psa_copilot_connectors.connectwise import sla
+from psa_copilot_connectors.connectwise.bodies import SERVICE_TICKET
+from psa_copilot_connectors.connectwise.rows import Row, id_in, info, moment, name_in, part, parts, saved_at
+from psa_copilot_connectors.connectwise.words import to_text
 
-Row = dict[str, Any]
-
-PATHS = {
-    Field.TITLE: "summary",
-    Field.STATUS: "status",
-    Field.BOARD: "board",
-    Field.PRIORITY: "priority",
-    Field.ASSIGNEE: "owner",
-}
-"""The fields that we can change, as ConnectWise calls them."""
+CATEGORY = ("type", "subType", "item")
+"""The parts of a category, from the widest to the narrowest."""
 
 # ConnectWise takes these names for the same thing in its audit trail.
 _AUDITED = {
@@ -56,8 +51,19 @@ _CHANGED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-_MONITORING = re.compile(r"monitor|\brmm\b|\balerts?\b|\bautomate\b", re.IGNORECASE)
 _PROJECT = frozenset({"ProjectTicket", "ProjectIssue"})
+_SOURCES = (
+    (re.compile(r"monitor|\brmm\b|\balerts?\b|\bautomate\b", re.IGNORECASE), Origin.ALERT),
+    (re.compile(r"\brecurring\b|\brecurrence\b", re.IGNORECASE), Origin.RECURRING),
+    (re.compile(r"^project\b", re.IGNORECASE), Origin.PROJECT),
+    (re.compile(r"^internal\b", re.IGNORECASE), Origin.INTERNAL),
+    (re.compile(r"\bsync\b|\bmirror", re.IGNORECASE), Origin.SYNC),
+)
+# Identifiers have no spaces between their words.
+_CREATORS = (
+    (re.compile(r"monitor|^rmm|rmm$|alert|automate", re.IGNORECASE), Origin.ALERT),
+    (re.compile(r"recurring", re.IGNORECASE), Origin.RECURRING),
+)
 _NUMBERED = re.compile(r"\b(?:priority|prio|p)\s*[-#:]?\s*([1-4])\b", re.IGNORECASE)
 _WORDED = (
     (re.compile(r"critical|emergency|urgent", re.IGNORECASE), 1),
@@ -67,62 +73,12 @@ _WORDED = (
 )
 
 # Nobody documents what closing the loop on internal notes does, so it counts as mail.
-_MAILS = ("sendToContactFlag", "sendToCCFlag", "sendToBundledFlag", "closedLoopInternalAnalysisFlag")
-
-_TAGS = (
-    r"/?(?:a|b|blockquote|body|br|center|code|div|em|font|h[1-6]|head|hr|html|i|img|li|meta|o:p|ol|p|pre|script|span"
-    r"|strong|style|table|tbody|td|th|thead|title|tr|u|ul)(?=[\s/>])"
-)
-_TAG = re.compile(rf"<{_TAGS}", re.IGNORECASE)
-_NO_TAG = re.compile(rf"<(?!{_TAGS})", re.IGNORECASE)
-_ENDS_LINE = ("blockquote", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "pre", "table", "tr", "ul", "ol")
-
-
-def moment(text: object) -> Moment | None:
-    """A time of theirs, UTC unless it says otherwise; None when it is missing or no time."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-
-
-def stamp(when: Moment) -> str:
-    """A time as their conditions want it, in whole seconds."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+MAILS = ("sendToContactFlag", "sendToCCFlag", "sendToBundledFlag", "closedLoopInternalAnalysisFlag")
 
 
 def changed(row: Row) -> str:
     """When this row was last saved, in their own words: what the walk over changes goes by."""
-    return str(_info(row).get("lastUpdated") or "")
-
-
-def saved_at(row: Row) -> Moment | None:
-    """The same as a time."""
-    return moment(_info(row).get("lastUpdated"))
-
-
-def to_text(raw: object) -> str:
-    """What a person would read: HTML fragments become plain text, odd white space becomes ordinary."""
-    text = str(raw or "")
-    if _TAG.search(text):
-        text = _without_html(text)
-    return text.replace("\u00a0", " ").replace("\u200b", "").replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-def _without_html(text: str) -> str:
-    """The words of a fragment. `<anna@contoso.example>` is no tag, and must not vanish like one."""
-    soup = BeautifulSoup(_NO_TAG.sub("&lt;", text), "html.parser")
-    for hidden in soup(["head", "script", "style"]):
-        hidden.decompose()
-    for line in soup("br"):
-        line.replace_with("\n")
-    for block in soup(_ENDS_LINE):
-        block.append("\n")
-    lines = (line.strip() for line in soup.get_text().splitlines())
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return str(info(row).get("lastUpdated") or "")
 
 
 def priority_level(priority: Row) -> int | None:
@@ -137,51 +93,69 @@ def priority_level(priority: Row) -> int | None:
     return order if isinstance(order, int) and 1 <= order <= 4 else None
 
 
-def to_ticket(row: Row, connection: str, link: str = "") -> Ticket:
+def to_ticket(row: Row, connection: str, link: str = "", promises: sla.Promises | None = None) -> Ticket:
     """A ticket; ValueError when it lacks what makes it one. `link` opens it, with `{id}` for its number."""
-    info, number = _info(row), str(row.get("id") or "")
-    updated = moment(info.get("lastUpdated")) or moment(info.get("dateEntered"))
+    saved, number = info(row), str(row.get("id") or "")
+    updated = moment(saved.get("lastUpdated")) or moment(saved.get("dateEntered"))
     if not number or updated is None:
         raise ValueError("a ticket without its number or without its lastUpdated")
     return Ticket(
         ref=Ref(connection=connection, remote_id=number),
         number=number,
         title=to_text(row.get("summary")),
-        board=_name(row, "board"),
-        status=_name(row, "status"),
-        priority=_name(row, "priority"),
-        priority_level=priority_level(_part(row, "priority")),
-        category=" / ".join(filter(None, (_name(row, part) for part in ("type", "subType", "item")))),
-        company=_name(row, "company"),
-        company_id=_id(row, "company"),
-        contact=_name(row, "contact") or str(row.get("contactName") or ""),
-        contact_id=_id(row, "contact"),
-        assignee=str(_part(row, "owner").get("identifier") or ""),
+        board=name_in(row, "board"),
+        status=name_in(row, "status"),
+        priority=name_in(row, "priority"),
+        priority_level=priority_level(part(row, "priority")),
+        category=category(row),
+        company=name_in(row, "company"),
+        company_id=id_in(row, "company"),
+        contact=name_in(row, "contact") or str(row.get("contactName") or ""),
+        contact_id=id_in(row, "contact"),
+        assignee=str(part(row, "owner").get("identifier") or ""),
+        team=name_in(row, "team"),
         is_closed=bool(row.get("closedFlag")),
         origin=_origin(row),
-        source=_name(row, "source"),
+        source=name_in(row, "source"),
         external_ref=str(row.get("externalXRef") or ""),
         parent=str(row.get("parentTicketId") or ""),
-        merged_into=_id(row, "mergedParentTicket"),
-        opened_at=moment(info.get("dateEntered")) or updated,
+        merged_into=id_in(row, "mergedParentTicket"),
+        created_by=str(saved.get("enteredBy") or ""),
+        required_at=moment(row.get("requiredDate")),
+        sla_due=sla.due(row, updated, promises),
+        sla_state=sla.state(row),
+        opened_at=moment(saved.get("dateEntered")) or updated,
         updated_at=updated,
         closed_at=moment(row.get("closedDate")),
-        updated_by=str(info.get("updatedBy") or ""),
+        updated_by=str(saved.get("updatedBy") or ""),
         url=link.replace("{id}", number),
     )
 
 
+def category(row: Row) -> str:
+    """The path of a ticket's category, or of what a board says to go together."""
+    return " / ".join(filter(None, (name_in(row, one) for one in CATEGORY)))
+
+
 def _origin(row: Row) -> Origin:
+    """By the PSA's own fields; lists of a desk's own sources, boards and accounts come on top in the core."""
     if row.get("recordType") in _PROJECT:
         return Origin.PROJECT
-    return Origin.ALERT if _MONITORING.search(_name(row, "source")) else Origin.PERSON
+    told = ((name_in(row, "source"), _SOURCES), (str(info(row).get("enteredBy") or ""), _CREATORS))
+    found = (origin for text, known in told for words, origin in known if text and words.search(text))
+    return next(found, Origin.PERSON)
 
 
 def to_messages(rows: Iterable[Row], ref: Ref, accounts: frozenset[str]) -> tuple[Message, ...]:
     """The messages of one ticket, oldest first; those shown from bundled or merged tickets stay with their own."""
-    own = [row for row in rows if (_id(row, "ticket") or ref.remote_id) == ref.remote_id]
+    own = [row for row in rows if _is_own(row, ref.remote_id)]
     messages = [to_message(row, ref, accounts) for row in own]
     return tuple(sorted((one for one in messages if one.text), key=lambda one: (one.sent_at, one.remote_id)))
+
+
+def _is_own(row: Row, number: str) -> bool:
+    """Said on this ticket; where the row does not tell its ticket, a bundled one's notes are flagged."""
+    return id_in(row, "ticket") == number if part(row, "ticket") else not row.get("bundledFlag")
 
 
 def to_message(row: Row, ref: Ref, accounts: frozenset[str]) -> Message:
@@ -193,8 +167,9 @@ def to_message(row: Row, ref: Ref, accounts: frozenset[str]) -> Message:
         ticket=ref,
         kind=MessageKind.TIME_ENTRY if _is_time(row) else MessageKind.NOTE,
         by=by,
-        author=_name(row, "member") or _name(row, "contact") if by.is_human else "",
+        author=name_in(row, "member") or name_in(row, "contact") if by.is_human else "",
         author_id=author_of(row),
+        contact_id=id_in(row, "contact"),
         internal=_is_internal(row),
         text=to_text(row.get("text") or row.get("notes")),
         sent_at=sent,
@@ -204,12 +179,11 @@ def to_message(row: Row, ref: Ref, accounts: frozenset[str]) -> Message:
 
 def author_of(row: Row) -> str:
     """Identifier of the account that wrote a note; a contact is no account, whatever else the row says."""
-    if member := _part(row, "member").get("identifier"):
+    if member := part(row, "member").get("identifier"):
         return str(member)
     if row.get("contact"):
         return ""
-    info = _info(row)
-    return str(row.get("createdBy") or row.get("enteredBy") or info.get("enteredBy") or "")
+    return str(row.get("createdBy") or row.get("enteredBy") or info(row).get("enteredBy") or "")
 
 
 def _by(row: Row, accounts: frozenset[str]) -> ActorClass:
@@ -238,10 +212,9 @@ def _is_internal(row: Row) -> bool:
 
 def _times(row: Row) -> tuple[Moment, Moment | None]:
     """When it was said and, if later, when it was last saved."""
-    info = _info(row)
-    made = moment(row.get("dateCreated")) or moment(row.get("dateEntered")) or moment(info.get("dateEntered"))
-    saved = saved_at(row)
-    sent = moment(row.get("timeStart")) or made or moment(info.get("sortByDate")) or saved
+    told, saved = info(row), saved_at(row)
+    made = moment(row.get("dateCreated")) or moment(row.get("dateEntered")) or moment(told.get("dateEntered"))
+    sent = moment(row.get("timeStart")) or made or moment(told.get("sortByDate")) or saved
     if sent is None:
         raise ValueError(f"note {row.get('id')} without a date")
     # Time is entered after the work: only its own date of entry tells an edit.
@@ -249,10 +222,10 @@ def _times(row: Row) -> tuple[Moment, Moment | None]:
     return sent, saved if saved and since and saved > since else None
 
 
-def to_person(row: Row, ourselves: str = "") -> Person:
+def to_person(row: Row, ourselves: str = "", team: str = "") -> Person:
     """A member: a technician, or the account of an integration."""
     identifier = str(row.get("identifier") or "")
-    name = " ".join(str(row[part]) for part in ("firstName", "lastName") if row.get(part))
+    name = " ".join(str(row[one]) for one in ("firstName", "lastName") if row.get(one))
     is_us = bool(ourselves) and identifier.casefold() == ourselves.casefold()
     return Person(
         remote_id=str(row["id"]),
@@ -261,17 +234,64 @@ def to_person(row: Row, ourselves: str = "") -> Person:
         email=str(row.get("primaryEmail") or row.get("officeEmail") or ""),
         active=not row.get("inactiveFlag"),
         is_api=is_us or row.get("licenseClass") == "A",
+        team=team,
     )
 
 
-def to_board(row: Row, statuses: Iterable[Row]) -> Board:
+def to_contact(row: Row) -> Contact:
+    """A person at a client."""
+    return Contact(
+        remote_id=str(row["id"]),
+        name=" ".join(str(row[one]) for one in ("firstName", "lastName") if row.get(one)),
+        email=_mail_of(row),
+        company_id=id_in(row, "company"),
+        kind=", ".join(str(one["name"]) for one in parts(row, "types") if one.get("name")),
+        active=not row.get("inactiveFlag"),
+    )
+
+
+def _mail_of(row: Row) -> str:
+    """The default address, or the first one."""
+    mails = [one for one in parts(row, "communicationItems") if one.get("communicationType") == "Email"]
+    return str(next(iter(sorted(mails, key=lambda one: not one.get("defaultFlag"))), {}).get("value") or "")
+
+
+def to_appointment(row: Row, types: Mapping[int, str], time_off: frozenset[str]) -> Appointment | None:
+    """A schedule entry; None for one without a member or a date. A to-do without a time begins and ends at once."""
+    person, starts = part(row, "member").get("identifier"), moment(row.get("dateStart"))
+    if not person or starts is None:
+        return None
+    kind = _kind_of_entry(row, types, time_off)
+    return Appointment(
+        remote_id=str(row["id"]),
+        kind=kind,
+        person=str(person),
+        ticket=str(row.get("objectId") or "") if kind is AppointmentKind.TICKET else "",
+        starts=starts,
+        ends=moment(row.get("dateEnd")) or starts,
+        done=bool(row.get("doneFlag")),
+    )
+
+
+def _kind_of_entry(row: Row, types: Mapping[int, str], time_off: frozenset[str]) -> AppointmentKind:
+    """What an entry is for; an entry's own type tells its number and its letter, the list of types its name."""
+    told = part(row, "type")
+    if told.get("id") == SERVICE_TICKET or told.get("identifier") == "S":
+        return AppointmentKind.TICKET
+    names = {str(name).casefold() for name in (told.get("identifier"), told.get("name"), types.get(told.get("id", 0)))}
+    return AppointmentKind.TIME_OFF if names & time_off else AppointmentKind.OTHER
+
+
+def to_board(row: Row, statuses: Iterable[Row], categories: Iterable[str] = (), teams: Iterable[Row] = ()) -> Board:
     """A board with its live statuses, and what it does to customers by itself."""
     live = sorted((one for one in statuses if not one.get("inactive")), key=lambda one: one.get("sortOrder") or 0)
     return Board(
         remote_id=str(row["id"]),
         name=str(row.get("name") or ""),
         statuses=tuple(map(to_status, live)),
-        mails=any(row.get(flag) for flag in _MAILS),
+        categories=tuple(categories),
+        teams=tuple(str(one.get("name") or "") for one in teams),
+        mails=any(row.get(flag) for flag in MAILS),
         bills=bool(row.get("billTicketsAfterClosedFlag")),
     )
 
@@ -315,52 +335,3 @@ def to_event(row: Row, ref: Ref, seen_at: Moment) -> Event | None:
 def _audited(name: str) -> Field | None:
     words = name.casefold().split()
     return next((_AUDITED[" ".join(words[n:])] for n in range(len(words)) if " ".join(words[n:]) in _AUDITED), None)
-
-
-def from_note(body: str) -> Row:
-    """An internal note that mails nobody."""
-    return {
-        "text": body,
-        "internalAnalysisFlag": True,
-        "detailDescriptionFlag": False,
-        "resolutionFlag": False,
-        "processNotifications": False,
-    }
-
-
-def from_edit(body: str) -> list[Row]:
-    """New words for a note, mailing nobody."""
-    return [replace("text", body), replace("processNotifications", False)]
-
-
-def from_change(*operations: Row) -> list[Row]:
-    """A ticket's PATCH that mails nobody; callbacks stay on, since other tools rely on them."""
-    return [*operations, replace("processNotifications", False), replace("skipCallback", False)]
-
-
-def replace(path: str, value: Any) -> Row:
-    """One PATCH operation: a field gets another value, references whole."""
-    return {"op": "replace", "path": path, "value": value}
-
-
-def remove(path: str) -> Row:
-    """One PATCH operation: a field gets empty."""
-    return {"op": "remove", "path": path}
-
-
-def _part(row: Row, key: str) -> Row:
-    """A nested record; an empty one where they sent nothing, or something else."""
-    part = row.get(key)
-    return part if isinstance(part, dict) else {}
-
-
-def _info(row: Row) -> Row:
-    return _part(row, "_info")
-
-
-def _name(row: Row, key: str) -> str:
-    return str(_part(row, key).get("name") or "")
-
-
-def _id(row: Row, key: str) -> str:
-    return str(_part(row, key).get("id") or "")

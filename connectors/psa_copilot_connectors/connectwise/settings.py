@@ -13,6 +13,9 @@ from psa_copilot import ConnectionSettings, Setting
 CLOUD = ".myconnectwise.net"
 KEYS = ("company", "public_key", "private_key", "client_id")
 """The settings that let us in, or not."""
+TIME_OFF = frozenset(
+    {"Vacation", "Holiday", "Time Off", "PTO", "Sick", "Sick Leave", "Leave", "Out of Office", "Personal", "Absence"}
+)
 
 
 def _site(url: str) -> str:
@@ -71,6 +74,10 @@ class ConnectWiseSettings(ConnectionSettings):
     dates_with_zone: bool = Setting(
         True, description="Ask with dates that end in Z; some servers of one's own only understand them without."
     )
+    time_off: frozenset[str] = Setting(
+        TIME_OFF, description="Schedule types that mean time off, by name or identifier."
+    )
+    work_type: str = Setting("", description="Work type of our own time entries; left out: the desk's usual one.")
     member: str = Setting("", description="Identifier of the API member, where the PSA does not tell us who we are.")
 
     def login(self) -> tuple[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady
-from psa_copilot_connectors.connectwise.mapping import Row
+from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady, Rejected
+from psa_copilot_connectors.connectwise.rows import Row
 from psa_copilot_connectors.connectwise.settings import KEYS, ConnectWiseSettings
 
 LONGEST_PAGE = 1000
@@ -38,24 +38,44 @@ class Site:
         """Read one record."""
         return self._one(await self.get(path, doing=doing))
 
-    async def page(self, path: str, params: Row, *, doing: str) -> tuple[list[Row], bool]:
+    async def page(self, path: str, params: Row, *, doing: str, may_lack: bool = False) -> tuple[list[Row], bool]:
         """Read one page of a list, and whether there are more."""
-        answer = await self.get(path, params, doing=doing)
+        answer = await self.get(path, params, doing=doing, may_lack=may_lack)
         try:
             rows = answer.rows
         except ValueError as exc:
             raise NotReady(self.connection, doing, str(exc)) from exc
         return rows, bool(rows) and (len(rows) >= params["pageSize"] or answer.has_next)
 
-    async def all(self, path: str, params: Mapping[str, Any] | None = None, *, doing: str) -> list[Row]:
+    async def all(
+        self, path: str, params: Mapping[str, Any] | None = None, *, doing: str, may_lack: bool = False
+    ) -> list[Row]:
         """Read a list that people keep short, page by page."""
         rows: list[Row] = []
         number, more = 1, True
         while more:
-            new, more = await self.page(path, {**(params or {}), "pageSize": LONGEST_PAGE, "page": number}, doing=doing)
+            asked = {**(params or {}), "pageSize": LONGEST_PAGE, "page": number}
+            new, more = await self.page(path, asked, doing=doing, may_lack=may_lack)
             rows += new
             number += 1
         return rows
+
+    async def maybe_all(self, path: str, *, doing: str) -> list[Row] | None:
+        """The same; None where the server does not have such a list, or keeps it from us."""
+        try:
+            return await self.all(path, doing=doing, may_lack=True)
+        except (NotFound, Rejected):
+            return None
+
+    async def walk(self, path: str, conditions: str = "", *, fields: str = "", doing: str) -> AsyncIterator[list[Row]]:
+        """Pages of a long list by id, so that nobody who writes meanwhile shifts them."""
+        last, more = 0, True
+        while more:
+            asked = {"conditions": _both(f"id > {last}", conditions), "orderBy": "id asc", "pageSize": LONGEST_PAGE}
+            rows, more = await self.page(path, {**asked, **({"fields": fields} if fields else {})}, doing=doing)
+            if rows:
+                last = max(int(row["id"]) for row in rows)
+                yield rows
 
     async def post(self, path: str, body: Row, *, doing: str) -> Row:
         """Make a record."""
@@ -64,6 +84,11 @@ class Site:
     async def patch(self, path: str, operations: list[Row], *, doing: str) -> Row:
         """Change a record; the answer is how it stands then."""
         return self._one(await self._ask(lambda api: api.patch(path, operations, doing=doing)), wrote=True)
+
+    async def act(self, path: str, body: Row, *, doing: str) -> Row:
+        """Have something done that makes no record; the answer says whether it worked."""
+        answer = await self._ask(lambda api: api.post(path, body, doing=doing))
+        return answer.json if isinstance(answer.json, dict) else {}
 
     async def delete(self, path: str, *, doing: str) -> None:
         """Take a record away."""
@@ -132,6 +157,10 @@ class Site:
             keys=KEYS,
             locked_out=locked_out,
         )
+
+
+def _both(one: str, other: str) -> str:
+    return f"{one} and {other}" if other else one
 
 
 def locked_out(status: int, words: str) -> bool:
