@@ -1,10 +1,20 @@
-"""The no-model toolkit: what a text says without asking anybody."""
+"""The no-model toolkit: what a text says without asking anybody, and what a note may say of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
-from psa_copilot.models import Message, Thread
-from psa_copilot.text import away, extract, noise
+from psa_copilot.models import Message, Thread, Ticket
+from psa_copilot.text import away, extract, hand_off, noise, resolution
 from psa_copilot.text.automatic import automatic
+from psa_copilot.text.draft import Draft
+from psa_copilot.text.proper import masked, proper
+from psa_copilot.text.resolution import Kcs
+from psa_copilot.text.shape import shaped
+from psa_copilot.text.template import Template, Templates
+from psa_copilot.text.transcript import public, transcript
+from psa_copilot.text.unsupported import sources_of, supported_only
+
+__all__ = ["Draft", "Kcs", "Template", "Templates", "Text"]
 
 
 class Text:
@@ -22,6 +32,60 @@ class Text:
     def recap(self, thread: Thread) -> str:
         """What the thread says about itself: its own sentences in the shape of a note, without the marker line."""
         return extract.recap(thread).text()
+
+    def recap_draft(self, thread: Thread, *, discreet: bool = False) -> Draft:
+        """The same in parts; a discreet one quotes nothing and only says where to look."""
+        return extract.recap(thread, discreet=discreet)
+
+    def hand_off_draft(self, thread: Thread, others: Sequence[Ticket] = (), *, discreet: bool = False) -> Draft:
+        """What the next technician needs to know, in parts; `others` are the contact's other tickets of 14 days."""
+        return hand_off.hand_off(thread, others, discreet=discreet)
+
+    def filed(self, thread: Thread, others: Sequence[Ticket] = ()) -> dict[str, str]:
+        """The parts of a hand-off that no model tells better: environment, contact."""
+        return hand_off.filed(thread, others)
+
+    def resolution(self, thread: Thread) -> Kcs:
+        """Issue, environment, cause and resolution, as far as the thread states them."""
+        return resolution.resolution(thread)
+
+    def transcript(self, thread: Thread, *, public_only: bool = False) -> str:
+        """The thread as text for a model, numbered as notes cite it; personal matters are only mentioned."""
+        return transcript(thread, public_only=public_only)
+
+    def numbers(self, thread: Thread) -> dict[int, Message]:
+        """The messages that a note may cite, by the numbers that it cites them by."""
+        return extract.citable(thread)
+
+    def public(self, thread: Thread) -> Thread:
+        """The thread as the customer sees it."""
+        return public(thread)
+
+    def proper(self, draft: Draft, *, model: str = "", clients: Sequence[str] = ()) -> Draft:
+        """A draft that a model wrote, without what no note says: moods, marks, blame, secrets, other clients."""
+        return proper(draft, model=model, clients=clients)
+
+    def supported(self, note: str, thread: Thread, *, public_only: bool = False, also: Sequence[str] = ()) -> str:
+        """The note without numbers, names, addresses, hosts and dates that neither the thread nor `also` contains."""
+        sources = sources_of(public(thread) if public_only else thread)
+        return supported_only(note, [*sources, *also])[0]
+
+    def written(
+        self,
+        draft: Draft,
+        thread: Thread,
+        *,
+        template: Template | None = None,
+        public_only: bool = False,
+        also: Sequence[str] = (),
+    ) -> str:
+        """The note as it may be written: by the template if there is one, only what is supported, in its shape.
+
+        ValueError names what the template cannot put.
+        """
+        note = template.written(draft, thread.ticket) if template else draft.text()
+        known = [*also, template.text] if template else also
+        return shaped(masked(self.supported(note, thread, public_only=public_only, also=known), thread))
 
     def cited(self, note: str, thread: Thread) -> tuple[str, ...]:
         """Keys of the messages that a note of ours cites as `[#n]`."""

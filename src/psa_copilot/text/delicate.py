@@ -14,15 +14,19 @@ Matter = Literal["health", "dismissal", "pay", "law", ""]
 _CUES: dict[Matter, str] = {
     "health": (
         r"sick leave|medical leave|maternity leave|parental leave|bereavement leave|called in sick|medical condition|"
-        r"diagnosed with|diagnosis of|surgery|hospitali[sz]ed|chemotherapy|cancer|miscarriage|pregnan(?:t|cy)|burn-?out|"
+        r"diagnosed with|diagnosis of|surgery|hospitali[sz]ed|chemotherapy|cancer|miscarriage|pregnan(?:t|cy)|"
+        r"burn-?out|"
         r"depression|mental health|disability|suicid\w*|overdose|krankschreibung|krankgeschrieben|krebs(?:diagnose)?|"
         r"schwanger\w*|operiert|arrêt maladie|enceinte|hospitalisée?|baja médica|embarazada|ziekteverlof|zwanger\w*"
     ),
     "dismissal": (
         r"(?:hr|human resources) (?:matter|case|issue|investigation|department|team)|personnel (?:file|matter)|"
-        r"dismiss(?:ed|al)|terminat(?:e|ed|ing|ion)\b.{0,40}\b(?:employment|employee|contract of|effective|staff|him|her)|"
-        r"laid off|lay-?offs?|made redundant|redundancy|got fired|(?:being|was|were|been) fired|let go of|notice period|"
-        r"disciplinary|leaving us involuntarily|kündigung|entlassen|abmahnung|licenciement|licenciée?|despido|despedid[oa]|"
+        r"dismiss(?:ed|al)|terminat(?:e|ed|ing|ion)\b.{0,40}\b(?:employment|employee|contract of|effective|staff|him|"
+        r"her)|"
+        r"laid off|lay-?offs?|made redundant|redundancy|got fired|(?:being|was|were|been) fired|let go of|"
+        r"notice period|"
+        r"disciplinary|leaving us involuntarily|kündigung|entlassen|abmahnung|licenciement|licenciée?|despido|"
+        r"despedid[oa]|"
         r"ontslag\w*|ontslagen"
     ),
     "pay": (

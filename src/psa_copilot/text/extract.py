@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from psa_copilot.models import ActorClass, Meaning, Thread
+from psa_copilot.models import ActorClass, Meaning, Message, Thread
 from psa_copilot.text.caution import is_secret
 from psa_copilot.text.clean import own_words
 from psa_copilot.text.draft import NOT_STATED, Draft
@@ -42,6 +42,13 @@ def cited(note: str, thread: Thread) -> tuple[str, ...]:
     """Keys of the messages that a note cites, oldest first."""
     numbers = {int(number) for number in _CITED.findall(note)}
     return tuple(message.key for number, message in numbered(thread) if number in numbers)
+
+
+def citable(thread: Thread) -> dict[int, Message]:
+    """What people said that a note may quote, by number: no personal matter, no orders to software."""
+    reading = read(thread)
+    barred = (*reading.personal, *reading.addressed)
+    return {number: message for number, message in reading.messages if number not in barred}
 
 
 def recap(thread: Thread, *, discreet: bool = False) -> Draft:
@@ -202,7 +209,9 @@ class Extract:
         if self.reading.personal:
             found["personal"] = f"personal matter, see {_list(self.reading.personal)}."
         if self.reading.addressed:
-            found["orders"] = f"{_list(self.reading.addressed)} contains instructions addressed to software; not followed."
+            found["orders"] = (
+                f"{_list(self.reading.addressed)} contains instructions addressed to software; not followed."
+            )
         return found
 
     def too_little(self, text: str) -> str:
