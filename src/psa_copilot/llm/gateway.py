@@ -136,7 +136,8 @@ class _Asked(Llm):
         return None
 
     async def _answered(self, task: str, material: str, answer: type[T]) -> T:
-        question = self._question(task, material, answer)
+        # Looking for secrets in a long thread takes a moment; the loop has others to serve.
+        question = await asyncio.to_thread(self._question, task, material, answer)
         kept = self._gateway.cache.get(question.key)
         if kept is not None and (value := _still_read(question, kept, answer)) is not None:
             self.spent.append(Call(self._route.model, cached=True))

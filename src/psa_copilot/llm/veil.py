@@ -21,7 +21,7 @@ PIECE = 8
 _LABELS = {"email": "EMAIL", "phone": "PHONE", "ip": "IP", "mac": "MAC", "person": "PERSON"}
 _MARK = re.compile(r"\[?\b(EMAIL|PHONE|IP|MAC|PERSON|SECRET)_(\d{1,4}[A-Z]?)\b\]?", re.IGNORECASE)
 # A line break, with what mail programs put around it, that may stand inside a value.
-_SPLIT = r"(?:=?[ \t]*\n[ \t>|]*)?"
+_SPLIT = r"(?:=?[ \t]{0,80}\n[ \t>|]{0,80})?"
 LONGEST_VALUE = 200
 
 

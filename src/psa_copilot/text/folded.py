@@ -40,7 +40,7 @@ def _to_fold() -> re.Pattern[str]:
 
 
 # Line break, with a mail program's soft break before it and its quote marks after it.
-_WRAP = re.compile(r"=?[ \t]*\n[ \t]*(?:[>|][>| \t]*)?")
+_WRAP = re.compile(r"=?[ \t]{0,80}\n[ \t]{0,80}(?:[>|][>| \t]{0,80})?")
 
 
 @dataclass(frozen=True)

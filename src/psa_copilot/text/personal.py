@@ -19,13 +19,13 @@ IDENTIFIERS = frozenset({"card", "iban", "id"})
 """Kinds of secrets that name a person as well."""
 
 _EMAIL = re.compile(
-    r"(?<![\w.+%-])[\w.+%'-]{1,64}(?:@|\s?[\[(](?:at|@)[\])]\s?)[\w-]{1,63}(?:(?:\.|\s?[\[(](?:dot|\.)[\])]\s?)[\w-]{1,63}){1,5}"
+    r"(?<![\w.+%-])\w[\w.+%'-]{0,63}(?:@|\s?[\[(](?:at|@)[\])]\s?)[\w-]{1,63}(?:(?:\.|\s?[\[(](?:dot|\.)[\])]\s?)[\w-]{1,63}){1,5}"
     r"(?![\w@-])",
     re.IGNORECASE,
 )
 _IP = re.compile(
     r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)|"
-    r"(?<![\w:.])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(?![\w:])|(?<![\w:.])(?:[0-9a-f]{1,4}:){1,6}:(?![\w:])",
+    r"(?<![\w:.])(?=[0-9a-f]*:[0-9a-f]*:)[0-9a-f:]{4,39}(?![\w:])",
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"\b(?:v|ver|version|build|release|firmware|fw|rev|driver)\.?[ :]*$", re.IGNORECASE)

@@ -29,7 +29,7 @@ def find_secrets(text: str) -> list[Found]:
     found = [_at(view, *each) for view in views for each in _in_view(view.text)]
     joined = views[0].joined()
     if joined.text != views[0].text:
-        found += [_at(joined, *each) for each in _shapes(joined.text, wrapped=_wraps(views[0], joined))]
+        found += [_at(joined, *each) for each in _over_lines(joined.text, _wraps(views[0], joined))]
     return merged(found)
 
 
@@ -130,24 +130,36 @@ def _shape() -> re.Pattern[str]:
     return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in named.items()), re.DOTALL)
 
 
-def _shapes(text: str, wrapped: frozenset[int] = frozenset()) -> Iterator[Place]:
-    """Keys and tokens by their looks; `wrapped` are the places where lines were run together: only what crosses
-    one of them is wanted then, and without the ordinary words that begin the next line."""
-    places = [(match.start(), match.end(), str(match.lastgroup)) for match in _shape().finditer(text)]
-    places += [(*place, "random") for place in _random_ones(text)]
-    for start, end, kind in places:
-        crossed = [place for place in wrapped if start < place < end]
-        if wrapped and not crossed:
+def _shapes(text: str) -> Iterator[Place]:
+    """Keys and tokens by their looks."""
+    yield from ((*match.span(), str(match.lastgroup)) for match in _shape().finditer(text))
+    yield from ((*place, "random") for place in _random_ones(text))
+
+
+def _over_lines(text: str, wrapped: frozenset[int]) -> Iterator[Place]:
+    """What crosses one of the places where lines were run together, without the words on its other side."""
+    for start, end, kind in _in_view(text):
+        crossed = sorted(place for place in wrapped if start < place < end)
+        if not crossed or (kind in _CUED and not _mixed(text[start:end])):
             continue
-        yield start, _before_words(text, end, crossed), kind
+        first, last = _without_words(text, [start, *crossed, end], _NO_KEY if kind == "random" else _WORD)
+        if any(first < place < last for place in crossed):
+            yield first, last, kind
 
 
-def _before_words(text: str, end: int, crossed: list[int]) -> int:
-    for place in sorted(crossed, reverse=True):
-        if not re.fullmatch(r"[A-Za-z]?[a-z]{0,30}[.,:;!?]?", text[place:end]):
-            break
-        end = place
-    return end
+_WORD = re.compile(r"[A-Za-z]?[a-z]{0,30}[.,:;!?]?")
+_NO_KEY = re.compile(
+    r"[\W_]*(?:[A-Za-z]?[a-z'’-]{0,30}|[A-Z]{1,12}|\d{1,2}/\d{1,2}|[@#]\w+|[A-Za-z]+[_-]\d+)[\W_]*|\[?cid:.*", re.DOTALL
+)
+
+
+def _without_words(text: str, places: list[int], words: re.Pattern[str]) -> tuple[int, int]:
+    """The span without the pieces at both ends that are words, and no parts of a key."""
+    while len(places) > 2 and words.fullmatch(text, places[-2], places[-1]):
+        places.pop()
+    while len(places) > 2 and words.fullmatch(text, places[0], places[1]):
+        places.pop(0)
+    return places[0], places[-1]
 
 
 def _random_ones(text: str) -> Iterator[tuple[int, int]]:
@@ -168,12 +180,14 @@ def _looks_random(value: str) -> bool:
     """A string that no person made up: letters, digits and cases change places all the time."""
     if len(value) < 16 or _UUID.fullmatch(value) or _ADDRESS.fullmatch(value) or value.startswith("0x"):
         return False
-    return any(_random_run(run) for run in _runs(value))
+    return any(_random_run(run) for run in _runs(re.sub(r"%[0-9A-Fa-f]{2}", "/", value)))
 
 
 def _runs(value: str) -> list[str]:
     """The value, and its parts where it is a path or made of names."""
     parts = [part for part in re.split(r"[/_.~-]+", value) if part]
+    if value.startswith("//"):  # a link: its address is no secret, a long token in it is
+        return [part for part in parts if len(part) >= 16]
     return (
         [value]
         if len(parts) == 1
@@ -209,7 +223,7 @@ def _looks_typed_by_policy(value: str) -> bool:
 
 
 def _kind(letter: str) -> str:
-    if letter.isdigit():
+    if letter.isdecimal():
         return "digit"
     if letter.isupper():
         return "upper"
@@ -223,8 +237,10 @@ def _entropy(run: str) -> float:
 
 # --- by cue
 
+_CUED = frozenset({"pass", "key", "code", "login"})
+
 _WORD_CUE = (
-    r"pass(?:word|wd|phrase|code)s?|pass|pwd?s?|p/w|pins?(?: codes?)?|puk|passwort|passwörter|kenn ?wort|kennwörter|"
+    r"pass(?:word|wd|phrase|code)s?|pass|pwd?s?|p/w|passwort|passwörter|kenn ?wort|kennwörter|"
     r"zugangs(?:code|daten|wort)|losungswort|geheimzahl|schlüssel|mots? de passe|mdp|code d'accès|"
     r"contraseñas?|clave(?: de acceso)?|wachtwoord(?:en)?|toegangscode|senha"
 )
@@ -240,7 +256,8 @@ _KEY = (
 _CODE_CUE = (
     r"(?:mfa|2fa|otp|totp|sms|recovery|back-?up|one[- ]time|verification|security|confirmation|authenticator|"
     r"login|sign[- ]?in|unlock|reset|emergency|scratch|safe|alarm|door|gate|access|voicemail)[ -]?"
-    r"(?:pass)?(?:codes?|pins?|numbers?|seed)|otp|totp|tans?|bestätigungscode|wiederherstellungs(?:code|schlüssel)s?|"
+    r"(?:pass)?(?:codes?|pins?|numbers?|seed)|pins?(?: codes?)?|puk|otp|totp|tans?|bestätigungscode|"
+    r"wiederherstellungs(?:code|schlüssel)s?|"
     r"sicherheitscode|code de (?:secours|récupération|vérification)|código de (?:recuperación|verificación)|"
     r"herstelcodes?|verificatiecode|cvv2?|cvc2?|security answer|secret (?:answer|question)"
 )
@@ -300,6 +317,8 @@ def _cued(text: str) -> Iterator[Place]:
     for match in _cue().finditer(text):
         strong, weak = match["strong"] is not None, match["weak"] is not None
         kind = next(name for name in ("pass", "key", "code", "login") if match[name])
+        if kind == "login" and not strong and not re.search(r"\b(?:is|are|ist|sind|est|son)\b", match["weak"] or ""):
+            continue  # "unable to log in to SRV01"
         yield from _values_after(text, match.end(), kind, strong=strong, weak=weak)
     yield from _before_cue(text)
 
@@ -365,7 +384,7 @@ def _mixed(value: str) -> bool:
     if len(value) < SHORTEST:
         return False
     kinds = {_kind(letter) for letter in value.strip(".,;:?()")}
-    signed = re.search(r"\w[!@#$%^&*+=~]\w?", value) and "@" not in value[1:-1]
+    signed = re.search(r"\w[!@#$%^&*+=~]+\w", value) and "@" not in value[1:-1]
     return bool(signed) or ("digit" in kinds and bool(kinds & {"upper", "lower"}))
 
 
@@ -398,7 +417,7 @@ def _going_on(text: str, place: int, kind: str, *, whole_line: bool) -> Iterator
 
 
 def _continues(value: str, kind: str, *, wrapped: bool) -> bool:
-    if "://" in value or "@" in value.strip("@"):
+    if "://" in value or "@" in value.strip("@") or (kind == "login" and value.startswith("@")):
         return False
     if kind == "code":
         return bool(re.fullmatch(r"[A-Za-z0-9]{3,12}(?:-[A-Za-z0-9]{3,12})*", value)) and bool(re.search(r"\d", value))
@@ -459,7 +478,7 @@ def _numbers(text: str) -> Iterator[Place]:
         yield from ((*match.span(), "id") for match in pattern.finditer(text))
     yield from ((*match.span(), "id") for match in _DNI.finditer(text) if _is_dni(match[0]))
     yield from ((*match.span(), "id") for match in _NIR.finditer(text) if _is_nir(match[0]))
-    yield from ((*match.span("value"), "id") for match in _ID_CUE.finditer(text))
+    yield from ((*match.span("value"), "id") for match in _ID_CUE.finditer(text) if re.search(r"\d", match["value"]))
 
 
 def _digits(text: str) -> str:
@@ -468,6 +487,8 @@ def _digits(text: str) -> str:
 
 def _is_card(text: str, match: re.Match[str]) -> bool:
     digits = _digits(match[0])
+    if re.search(r"\b(?:19|20)\d\d-\d\d-\d\d\b", match[0]):
+        return False
     if _CARD_CUE.search(text, max(0, match.start() - 60), match.start()):
         return True
     return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 2 and luhn(digits)
