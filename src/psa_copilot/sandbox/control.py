@@ -13,6 +13,7 @@ from psa_copilot.sandbox.faults import Faults
 from psa_copilot.sandbox.log import Log
 from psa_copilot.sandbox.people import People
 from psa_copilot.sandbox.psa import Answer, PsaSandbox, Request
+from psa_copilot.sandbox.records import read_record
 from psa_copilot.sandbox.tickets import read_message, read_ticket
 
 PREFIX = "/_sandbox/"
@@ -41,6 +42,7 @@ class Control:
             "faults": self._set_faults,
             "clock": self._set_clock,
             "inject": self._inject,
+            "record": self._record,
             "switch": self._switch,
         }
 
@@ -67,6 +69,7 @@ class Control:
             "now": iso(self._world.clock.now()),
             "counts": self._psa.counts(),
             "people": {"left": self._people.left},
+            "mails": len(list(self._psa.mailbox())),
         }
 
     def _clock(self) -> object:
@@ -98,6 +101,10 @@ class Control:
             raise LookupError(f"no ticket {order['ticket']}")
         message = read_message(order.get("message"), start=now)
         return {"ticket": ticket, "note": self._psa.say(ticket, message, message.at or now)}
+
+    def _record(self, order: Mapping[str, object]) -> object:
+        self._people.record(read_record(order, start=self._world.clock.now()))
+        return {"people": {"left": self._people.left}}
 
     def _switch(self, order: Mapping[str, object]) -> object:
         if set(order) == {"name", "value"}:  # the other way to say it

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
+from psa_copilot.clock import duration
 from psa_copilot.sandbox.faults import ANSWERED, DROPPED, Faults
 from psa_copilot.sandbox.log import Log
 from psa_copilot.sandbox.psa import Answer, PsaSandbox, Request
@@ -92,9 +95,11 @@ class Door:
             await asyncio.sleep(self.faults.delay())
         if (held := self._psa.hold(request)) > 0:
             await asyncio.sleep(held)
+        self._tell_of_api(request, self._psa.watchers.before_write_of_api, writes=True)
         before = self._psa.revision
         answer = self._psa.answer(request)
         committed = self._psa.revision != before
+        self._tell_of_api(request, self._psa.watchers.read_by_api, writes=False)
         if fault == "cut_after":
             self._note(request, at, 0, fault, committed=committed)
             wire.drop()
@@ -102,11 +107,22 @@ class Door:
             await self._send(wire, request, at, answer, fault, committed=committed)
             self._tell_watchers(request, answer)
 
+    def _tell_of_api(self, request: Request, watchers: list[Callable[[int], None]], *, writes: bool) -> None:
+        """Let people act between what an API account reads and what it writes."""
+        ticket = self._psa.ticket_of(request)
+        if ticket is None or self._psa.writes(request) != writes or not self._by_api(request):
+            return
+        for watcher in watchers:
+            watcher(ticket)
+
+    def _by_api(self, request: Request) -> bool:
+        return self._psa.is_api_login(self._psa.key_of(request))
+
     def _tell_watchers(self, request: Request, answer: Answer) -> None:
         watchers = self._psa.watchers
         if answer.status >= 300:
             return
-        if self._psa.is_api_login(self._psa.key_of(request)):
+        if self._by_api(request):
             for used in watchers.api_used:
                 used()
         ticket = self._psa.reads_notes_of(request)
@@ -161,7 +177,16 @@ class Door:
         self, wire: Wire, request: Request, at: datetime, answer: Answer, fault: str, *, committed: bool = False
     ) -> None:
         self._note(request, at, answer.status, fault, committed=committed)
-        await wire.answer(answer)
+        await wire.answer(self._dated(answer))
+
+    def _dated(self, answer: Answer) -> Answer:
+        """With a Date header, where the switch asks for one; its clock may be wrong."""
+        said = self._switches.text("date_header")
+        if not said:
+            return answer
+        skew = duration(said.lstrip("+-")) * (-1 if said.startswith("-") else 1)
+        date = format_datetime(self._clock.now() + skew, usegmt=True)
+        return replace(answer, headers=(*answer.headers, ("Date", date)))
 
     def _note(self, request: Request, at: datetime, status: int, fault: str, *, committed: bool = False) -> None:
         self._log.add(

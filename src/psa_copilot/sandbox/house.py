@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from psa_copilot.sandbox.agenda import Agenda
 from psa_copilot.sandbox.callbacks import Postman
 from psa_copilot.sandbox.clock import SandboxClock
 from psa_copilot.sandbox.control import PREFIX, Control
@@ -21,7 +22,7 @@ from psa_copilot.sandbox.faults import Faults
 from psa_copilot.sandbox.log import Log
 from psa_copilot.sandbox.people import People
 from psa_copilot.sandbox.psa import PsaSandbox, World
-from psa_copilot.sandbox.scenarios import load_directory, load_scenario
+from psa_copilot.sandbox.scenarios import Scenario, load_directory, load_scenario, start_of
 from psa_copilot.sandbox.switches import COMMON, Switches
 from psa_copilot.sandbox.tickets import read_file
 
@@ -51,17 +52,20 @@ class House:
 
     def __init__(self, setup: Setup, url: str) -> None:
         clock, log = SandboxClock(), Log()
+        scenario = _scenario(setup, clock)
         switches = Switches((*COMMON, *setup.psa.switches))
-        for name, value in setup.switches.items():
+        for name, value in {**(scenario.switches if scenario else {}), **setup.switches}.items():
             switches.set(name, value)
         self.postman = Postman(clock)
-        psa = setup.psa(World(url, clock, switches, self.postman))
+        self.agenda = Agenda(clock)
+        psa = setup.psa(World(url, clock, switches, self.postman, self.agenda))
         self.door = Door(psa, log)
         self.door.faults = Faults.read(setup.faults)
         self.postman.fault = self.door.fault_of_callback
-        psa.furnish(load_directory())
+        psa.furnish((scenario and scenario.directory) or load_directory())
         self.people = People(psa, play=setup.play)
-        self._fill(setup, clock)
+        self._fill(setup, scenario, clock)
+        psa.begin()
         self._control = Control(psa, self.people, self.door, log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,12 +76,20 @@ class House:
         else:
             await self.door.take(wire)
 
-    def _fill(self, setup: Setup, clock: SandboxClock) -> None:
-        start = clock.now()
+    def _fill(self, setup: Setup, scenario: Scenario | None, clock: SandboxClock) -> None:
         if setup.tickets:
-            self.people.bring(read_file(setup.tickets, start=start))
-        if setup.scenario or not setup.tickets:
-            self.people.enact(load_scenario(setup.scenario or DESK, start=start))
+            self.people.bring(read_file(setup.tickets, start=clock.now()))
+        if scenario:
+            self.people.enact(scenario)
+
+
+def _scenario(setup: Setup, clock: SandboxClock) -> Scenario | None:
+    """The scenario that was asked for, with the clock set to its start."""
+    name = setup.scenario or ("" if setup.tickets else DESK)
+    if not name:
+        return None
+    clock.advance(start_of(name, now=clock.now()) - clock.now())
+    return load_scenario(name, start=clock.now())
 
 
 class _Protocol(H11Protocol):
@@ -150,7 +162,7 @@ async def serving(house: House, sock: socket.socket) -> AsyncIterator[None]:
         h11_max_incomplete_event_size=1 << 20,
     )
     server = _Server(config)
-    tasks = [asyncio.create_task(server.serve([sock])), asyncio.create_task(house.people.live())]
+    tasks = [asyncio.create_task(server.serve([sock])), asyncio.create_task(house.agenda.live())]
     try:
         await server.up.wait()
         yield

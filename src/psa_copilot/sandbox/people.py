@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import count
+from typing import Any
 
+from psa_copilot.sandbox.agenda import Deed, do
 from psa_copilot.sandbox.psa import PsaSandbox
-from psa_copilot.sandbox.scenarios import Scenario, Step
+from psa_copilot.sandbox.records import Record
+from psa_copilot.sandbox.scenarios import Scenario, Step, Wave
 from psa_copilot.sandbox.tickets import MessageLine, TicketLine, Timed, read_ticket, timed
 
-Deed = Callable[[], object]
+
+@dataclass
+class _Waiting:
+    """A step that waits for the nth time that something happens on a ticket."""
+
+    ticket: int
+    left: int
+    span: timedelta
+    deed: Deed
+    contains: str = ""
+    at_once: bool = False  # so that nothing of the API's comes between
 
 
 class People:
@@ -23,25 +33,27 @@ class People:
     def __init__(self, psa: PsaSandbox, *, play: float = 0.0) -> None:
         self._psa = psa
         self._clock = psa.world.clock
+        self._agenda = psa.world.agenda
         self._start = self._clock.now()
         self._play = play  # messages a second; 0 holds nothing back
-        self._due: list[tuple[datetime, int, Deed]] = []
-        self._number = count()
-        self._nudge = asyncio.Event()
         self._held: dict[int, MessageLine] = {}
         self._next_play = self._start
-        self._after_note: dict[int, list[tuple[timedelta, Deed]]] = {}
-        self._clock.on_move(self._nudge.set)
+        self._after_note: list[_Waiting] = []
+        self._on_read: list[_Waiting] = []
+        self._before_write: list[_Waiting] = []
         self._at_first_request: list[tuple[timedelta, Deed]] = []
-        psa.watchers.api_used.append(self._api_was_used)
-        psa.watchers.notes_read.append(self._ticket_was_read)
-        psa.watchers.noted_by_api.append(self._api_has_noted)
+        watchers = psa.watchers
+        watchers.api_used.append(self._api_was_used)
+        watchers.notes_read.append(self._notes_were_read)
+        watchers.noted_by_api.append(lambda ticket, text: self._happened(self._after_note, ticket, text))
+        watchers.read_by_api.append(lambda ticket: self._happened(self._on_read, ticket))
+        watchers.before_write_of_api.append(lambda ticket: self._happened(self._before_write, ticket))
 
     @property
     def left(self) -> int:
         """How many deeds are still to come."""
-        waiting = len(self._at_first_request) + sum(map(len, self._after_note.values()))
-        return len(self._due) + len(self._held) + waiting
+        waiting = (*self._at_first_request, *self._after_note, *self._on_read, *self._before_write)
+        return self._agenda.left + len(self._held) + len(waiting)
 
     def bring(self, lines: Iterable[TicketLine]) -> None:
         """Put tickets on the desk as they stand at the start; what lies ahead of the clock happens later."""
@@ -55,38 +67,30 @@ class People:
     def enact(self, scenario: Scenario) -> None:
         """Put a scenario's desk there, and have its people do their steps."""
         self.bring(scenario.tickets)
-        for entry in scenario.time_entries:
-            self._psa.log_time(self._ticket(entry.ticket), entry, entry.at)
+        for wave in scenario.waves:
+            self._roll_in(wave)
+        self._do_or_plan([self._recording(line) for line in (*scenario.time_entries, *scenario.records)])
         for step in scenario.steps:
             self._plan(step, scenario.begins)
 
-    def at(self, moment: datetime, deed: Deed) -> None:
-        """Have `deed` done when the clock has come to `moment`."""
-        heapq.heappush(self._due, (moment, next(self._number), deed))
-        self._nudge.set()
+    def record(self, line: Record) -> None:
+        """Somebody leaves something on a ticket, now or when its time comes."""
+        self._do_or_plan([self._recording(line)])
 
-    async def live(self) -> None:
-        """Do each deed in its time, until cancelled."""
-        while True:
-            self._nudge.clear()
-            self._do_what_is_due()
-            try:
-                await asyncio.wait_for(self._nudge.wait(), self._seconds_to_next())
-            except TimeoutError:
-                continue
+    def _recording(self, line: Record) -> tuple[datetime, Deed]:
+        at = line.at or self._clock.now()
+        return at, partial(self._psa.record, line, at)
 
-    def _do_what_is_due(self) -> None:
-        while self._due and self._due[0][0] <= self._clock.now():
-            _, _, deed = heapq.heappop(self._due)
-            try:
-                deed()
-            except (LookupError, ValueError) as exc:  # a ticket may be gone by then; the others go on
-                print(f"sandbox: a scripted step failed: {exc!r}", file=sys.stderr, flush=True)  # noqa: T201
+    def _roll_in(self, wave: Wave) -> None:
+        deeds: list[tuple[datetime, Deed]] = []
+        for number in range(1, wave.times + 1):
+            moment = wave.first + wave.every * (number - 1)
+            line = read_ticket(_counted(wave.ticket, number), start=moment, where="wave")
+            deeds.append((moment, partial(self._open, line.model_copy(update={"opened_at": moment}), moment)))
+        self._do_or_plan(deeds)
 
-    def _seconds_to_next(self) -> float | None:
-        if not self._due:
-            return None
-        return max(0.0, (self._due[0][0] - self._clock.now()).total_seconds() / self._clock.speed)
+    def _open(self, line: TicketLine, moment: datetime) -> None:
+        self._bring(timed(line, start=moment, live=True), hold=False)
 
     def _bring(self, ticket: Timed, *, hold: bool) -> int:
         ticket_id = self._psa.open_ticket(ticket.line, ticket.opened_at)
@@ -109,19 +113,31 @@ class People:
             if moment <= now:
                 deed()
             else:
-                self.at(moment, deed)
+                self._agenda.at(moment, deed)
 
     def _plan(self, step: Step, begins: str) -> None:
         span, deed = (step.at or timedelta(0)) + step.delay, partial(self._do, step)
-        if step.after_note is not None:
-            self._after_note.setdefault(self._ticket(step.after_note.ticket), []).append((span, deed))
-        elif begins == "first_request":
+        waits = (
+            (self._after_note, step.after_note),
+            (self._on_read, step.on_read),
+            (self._before_write, step.before_write),
+        )
+        for waiting, what in waits:
+            if what is not None:
+                times, words = getattr(what, "time", 1), getattr(what, "contains", "")
+                at_once = waiting is not self._after_note and not span
+                waiting.append(_Waiting(self._ticket(what.ticket), times, span, deed, words, at_once))
+                return
+        if begins == "first_request":
             self._at_first_request.append((span, deed))
         else:
-            self.at(self._start + span, deed)
+            self._agenda.at(self._start + span, deed)
 
     def _do(self, step: Step) -> None:
         now = self._clock.now()
+        if step.do == "record" and step.record:
+            self.record(step.record)
+            return
         if isinstance(step.ticket, dict):
             self.bring_now(read_ticket(step.ticket, start=now, where="scenario"))
             return
@@ -139,18 +155,32 @@ class People:
             raise LookupError(f"no ticket {reference}")
         return ticket
 
-    def _ticket_was_read(self, ticket: int) -> None:
+    def _notes_were_read(self, ticket: int) -> None:
         message = self._held.pop(ticket, None)
         if message is None:
             return
         moment = self._next_play = max(self._clock.now(), self._next_play + timedelta(seconds=1 / self._play))
-        self.at(moment, lambda: self._psa.say(ticket, message, self._clock.now()))
+        self._agenda.at(moment, lambda: self._psa.say(ticket, message, self._clock.now()))
 
     def _api_was_used(self) -> None:
         for span, deed in self._at_first_request:
-            self.at(self._clock.now() + span, deed)
+            self._agenda.at(self._clock.now() + span, deed)
         self._at_first_request.clear()
 
-    def _api_has_noted(self, ticket: int) -> None:
-        for delay, deed in self._after_note.pop(ticket, []):
-            self.at(self._clock.now() + delay, deed)
+    def _happened(self, waiting: list[_Waiting], ticket: int, text: str = "") -> None:
+        for one in [one for one in waiting if one.ticket == ticket and one.contains in text]:
+            one.left -= 1
+            if one.left <= 0:
+                waiting.remove(one)
+                if one.at_once:
+                    do(one.deed)
+                else:
+                    self._agenda.at(self._clock.now() + one.span, one.deed)
+
+
+def _counted(given: Any, number: int) -> Any:
+    if isinstance(given, str):
+        return given.replace("{n}", str(number))
+    if isinstance(given, dict):
+        return {key: _counted(value, number) for key, value in given.items()}
+    return [_counted(value, number) for value in given] if isinstance(given, list) else given

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from psa_copilot.sandbox.agenda import Agenda
 from psa_copilot.sandbox.callbacks import Postman
 from psa_copilot.sandbox.clock import SandboxClock
-from psa_copilot.sandbox.scenarios import Directory, TimeLine
+from psa_copilot.sandbox.directory import Directory
+from psa_copilot.sandbox.records import Record
 from psa_copilot.sandbox.switches import Switch, Switches
 from psa_copilot.sandbox.tickets import MessageLine, TicketLine
 
@@ -44,6 +46,7 @@ class World:
     clock: SandboxClock
     switches: Switches
     postman: Postman
+    agenda: Agenda
 
 
 @dataclass
@@ -52,7 +55,9 @@ class Watchers:
 
     api_used: list[Callable[[], None]] = field(default_factory=list)
     notes_read: list[Callable[[int], None]] = field(default_factory=list)
-    noted_by_api: list[Callable[[int], None]] = field(default_factory=list)
+    noted_by_api: list[Callable[[int, str], None]] = field(default_factory=list)
+    read_by_api: list[Callable[[int], None]] = field(default_factory=list)
+    before_write_of_api: list[Callable[[int], None]] = field(default_factory=list)
 
 
 class PsaSandbox(ABC):
@@ -93,6 +98,10 @@ class PsaSandbox(ABC):
         """The ticket whose notes a request reads, if it does."""
 
     @abstractmethod
+    def ticket_of(self, request: Request) -> int | None:
+        """The one ticket that a request is about, if it is about one."""
+
+    @abstractmethod
     def failure(self, fault: str) -> Answer:
         """The PSA's own way to say `http_401`, `http_429`, `http_500` or `html_502`."""
 
@@ -127,8 +136,12 @@ class PsaSandbox(ABC):
         """A technician adds a line to the last note that an API account wrote on a ticket."""
 
     @abstractmethod
-    def log_time(self, ticket: int, line: TimeLine, at: datetime) -> None:
-        """A technician's time entry on a ticket."""
+    def record(self, line: Record, at: datetime) -> None:
+        """Somebody leaves something else on a ticket; LookupError for what this PSA does not keep."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """The desk stands. What was told until now is history; from now on what happens sets off rules."""
 
     # What a test counts.
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from psa_copilot.clock import duration
+
 Value = bool | float | str
 
 _BOOLEANS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
@@ -19,6 +21,7 @@ class Switch:
     default: Value
     doc: str
     choices: tuple[str, ...] = ()
+    kind: str = ""  # `skew`: a signed duration
 
     def read(self, given: object) -> Value:
         """The value meant by `given`, which may be text from a command line."""
@@ -28,6 +31,8 @@ class Switch:
             return self._number(given)
         if self.choices and str(given) not in self.choices:
             raise ValueError(f"switch {self.name}: {given!r} is none of {', '.join(self.choices)}")
+        if self.kind == "skew" and given:
+            duration(str(given).lstrip("+-"))
         return str(given)
 
     def _boolean(self, given: object) -> bool:
@@ -51,6 +56,7 @@ COMMON = (
     Switch("retry_after", 30.0, "Seconds that a 429 asks the client to wait."),
     Switch("late_commit", 0.0, "A write is cut off without an answer and commits so many real seconds later."),
     Switch("late_commit_times", 0.0, "How many writes late_commit concerns, from now on; 0 is all."),
+    Switch("date_header", "", "Answers carry a Date so far off the clock: 0s, +90s, -5m; empty is none.", kind="skew"),
 )
 
 

@@ -46,6 +46,12 @@ class Table:
         self.version += 1
         return row
 
+    def copy(self) -> Table:
+        """The same rows in a table of their own."""
+        other = Table(self._next)
+        other.rows, other._ids, other._stamps = dict(self.rows), list(self._ids), dict(self._stamps)
+        return other
+
     def drop(self, row_id: int) -> Row:
         """Take a row away."""
         del self._ids[bisect_left(self._ids, row_id)]

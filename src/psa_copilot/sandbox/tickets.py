@@ -74,6 +74,7 @@ class TicketLine(BaseModel):
     category: str = ""
     origin: str = ""
     opened_at: Moment | None = None
+    due_at: Moment | None = None
     messages: list[MessageLine] = Field(default_factory=list)
     history: list[HistoryLine] = Field(default_factory=list)
 

@@ -73,6 +73,10 @@ class Sandbox:
             return int(self._post("inject", ticket)["ticket"])
         return int(self._post("inject", {"ticket": ticket, "message": message})["note"])
 
+    def record(self, kind: str, **line: object) -> None:
+        """Have somebody leave something on a ticket: a line of `records.py`, for example an appointment."""
+        self._post("record", {"kind": kind, **line})
+
     def advance(self, by: str) -> None:
         """Move the clock on, for example by `5h`."""
         self._post("clock", {"advance": by})

@@ -6,86 +6,40 @@ import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from psa_copilot.sandbox import Answer, Directory, MessageLine, PsaSandbox, Request, Switch, TicketLine, TimeLine, World
+from psa_copilot.sandbox import Answer, Directory, MessageLine, PsaSandbox, Record, Request, TicketLine, World
+from psa_copilot_connectors.connectwise.sandbox.attachments import Attachments
 from psa_copilot_connectors.connectwise.sandbox.bodies import Refused
 from psa_copilot_connectors.connectwise.sandbox.callbacks import KEY_PATH, Callbacks
+from psa_copilot_connectors.connectwise.sandbox.change import Change
+from psa_copilot_connectors.connectwise.sandbox.changelogs import ChangeLogs
 from psa_copilot_connectors.connectwise.sandbox.conditions import BadCondition
 from psa_copilot_connectors.connectwise.sandbox.desk import API_LOGINS, Desk
-from psa_copilot_connectors.connectwise.sandbox.endpoints import Endpoints
+from psa_copilot_connectors.connectwise.sandbox.family import Family
+from psa_copilot_connectors.connectwise.sandbox.hands import Hands
 from psa_copilot_connectors.connectwise.sandbox.http import Asked, Failed, Login, answer, credentials
+from psa_copilot_connectors.connectwise.sandbox.mail import Mailbox
 from psa_copilot_connectors.connectwise.sandbox.notes import Notes
-from psa_copilot_connectors.connectwise.sandbox.tickets import Change, Tickets
-from psa_copilot_connectors.connectwise.sandbox.work import Work
+from psa_copilot_connectors.connectwise.sandbox.recording import Recording
+from psa_copilot_connectors.connectwise.sandbox.routes import HTML_403, Forbidden, Routes
+from psa_copilot_connectors.connectwise.sandbox.rules import Rules
+from psa_copilot_connectors.connectwise.sandbox.schedule import Schedule
+from psa_copilot_connectors.connectwise.sandbox.serve_desk import DeskServed
+from psa_copilot_connectors.connectwise.sandbox.serve_system import SystemServed
+from psa_copilot_connectors.connectwise.sandbox.serve_tickets import OnTickets, TicketsServed
+from psa_copilot_connectors.connectwise.sandbox.setup import Setup
+from psa_copilot_connectors.connectwise.sandbox.sla import Slas
+from psa_copilot_connectors.connectwise.sandbox.switches import HOLD_AT_MOST, PLANTED, SWITCHES
+from psa_copilot_connectors.connectwise.sandbox.tasks import Tasks
+from psa_copilot_connectors.connectwise.sandbox.tickets import Tickets
+from psa_copilot_connectors.connectwise.sandbox.timesheet import Timesheet
+
+__all__ = ["PLANTED", "ConnectWiseSandbox"]
 
 COMPANY = "sandbox"
 LONGEST_URL = 10_000
-HOLD_AT_MOST = 10.0
+ALIAS = "v4_6_release/"  # on premises the only codebase
 HTML_502 = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 HTML_404 = b"<html><head><title>404</title></head><body><h2>404 - File or directory not found.</h2></body></html>"
-
-SWITCHES = (
-    Switch(
-        "bad_credentials_status",
-        "401",
-        "What bad credentials get: 401 on premises, 404 on some clouds.",
-        ("401", "404"),
-    ),
-    Switch("keys_rotated", False, "The key `pub` is no longer valid; `human` and `api2` are."),
-    Switch("codebase", "v2026_1/", "The codebase that companyinfo announces; one that is not announced answers 404."),
-    Switch(
-        "missing_client_id_status", "403", "What a request without clientId gets. 401 is unverified.", ("403", "401")
-    ),
-    Switch("all_notes", True, "Whether the server has allNotes; old ones answer 404."),
-    Switch("audit_right", True, "Whether the API member may read the audit trail."),
-    Switch("members_right", True, "Whether the API member may read /system/members; /system/info/members goes anyway."),
-    Switch("callbacks_right", True, "Whether the API member may register callbacks."),
-    Switch("delete_right", True, "Whether the API member may delete tickets, notes and time entries."),
-    Switch("note_bumps_ticket", True, "A note moves its ticket's lastUpdated. Unverified in the real product."),
-    Switch("time_bumps_ticket", True, "A time entry moves its ticket's lastUpdated. Unverified."),
-    Switch("note_callbacks", True, "A note is told as its ticket's `updated`. Unverified."),
-    Switch(
-        "self_suppress",
-        "all",
-        "What isSelfSuppressedFlag keeps from the one who did it: all, only what is no note "
-        "(tickets), or nothing. Unverified.",
-        ("all", "tickets", "none"),
-    ),
-    Switch(
-        "board_move_status",
-        "default",
-        "A ticket moved to another board without a status takes that board's "
-        "default, is refused, or keeps its status. Unverified.",
-        ("default", "refuse", "keep"),
-    ),
-    Switch(
-        "patch_subpath",
-        "ignored",
-        "A PATCH path such as status/id: 200 and nothing happens, or 400.",
-        ("ignored", "refused"),
-    ),
-    Switch(
-        "unassign",
-        "both",
-        "Which PATCH takes the owner away: op remove, replace with null, or both. Unverified.",
-        ("both", "remove", "null"),
-    ),
-    Switch("newlines", "keep", "Newlines in note text are kept or become spaces. Unverified.", ("keep", "spaces")),
-    Switch("note_notifications", False, "What a note's processNotifications means when left out. Unverified."),
-    Switch(
-        "datetime_literal",
-        "any",
-        "Which dates in conditions are understood: any, only without or only with zone.",
-        ("any", "without_zone", "with_zone"),
-    ),
-    Switch("signing_key", "", "The key that callbacks are signed with from now on; empty is a random one."),
-    Switch("null_lists", False, "List fields without entries are null instead of []."),
-    Switch(
-        "hold_patch",
-        0.0,
-        f"Real seconds (at most {HOLD_AT_MOST:g}) for which a PATCH of a ticket with the key `pub`"
-        " waits before it is applied.",
-    ),
-)
 
 
 class ConnectWiseSandbox(PsaSandbox):
@@ -97,12 +51,20 @@ class ConnectWiseSandbox(PsaSandbox):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.desk = Desk(world)
-        self.tickets = Tickets(self.desk)
-        self.notes = Notes(self.tickets)
-        self.work = Work(self.tickets)
+        self.slas = Slas(self.desk)
+        self.tickets = tickets = Tickets(self.desk, self.slas)
         self.callbacks = Callbacks(world)
-        self.tickets.on_change = self._tell
-        self._routes = Endpoints(self.desk, self.tickets, self.notes, self.work, self.callbacks).routes
+        self.mails = Mailbox(tickets)
+        self.parts = OnTickets(
+            tickets, Notes(tickets), Timesheet(tickets), Schedule(tickets), Tasks(tickets),
+            Family(tickets), Attachments(tickets), ChangeLogs(tickets),
+        )  # fmt: skip
+        parts = self.parts
+        self.rules = Rules(Hands(tickets, parts.notes, parts.timesheet, parts.schedule, parts.tasks, self.mails))
+        tickets.listeners += [self._tell, self.mails.heard, parts.changelogs.heard, self.rules.heard]
+        self._recording = Recording(self.desk, parts)
+        self._setup = Setup(self.desk, self.slas)
+        self._routes = self._served().by_path
         self._logins: dict[str, Login] = {}
 
     # The shared machinery asks.
@@ -114,7 +76,10 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def furnish(self, directory: Directory) -> None:
         """Set up the desk and the logins; `human` is its first technician."""
+        self._setup.furnish(directory)
         self.desk.furnish(directory)
+        self.slas.furnish()
+        self._setup.sign_agreements()
         technician = directory.technicians[0].login
         api, second = API_LOGINS
         for login in (Login("pub", "priv", api), Login("api2", "api2", second), Login("human", "human", technician)):
@@ -124,7 +89,7 @@ class ConnectWiseSandbox(PsaSandbox):
         """A new ticket, without its messages."""
         ticket = self.tickets.open(line, at)
         if line.description and line.description not in [message.text for message in line.messages[:1]]:
-            self.notes.say(ticket, MessageLine(role="customer", text=line.description), at)
+            self.say(ticket, MessageLine(role="customer", text=line.description), at)
         return ticket
 
     def find_ticket(self, reference: object) -> int | None:
@@ -133,7 +98,7 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def say(self, ticket: int, message: MessageLine, at: datetime) -> int:
         """Somebody writes."""
-        return self.notes.say(ticket, message, at)
+        return self.parts.notes.say(ticket, message, at)
 
     def change(self, ticket: int, field_name: str, to: str, by: str, at: datetime) -> None:
         """Somebody sets a field."""
@@ -141,18 +106,24 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def edit_note_of_api(self, ticket: int, text: str, by: str, at: datetime) -> None:
         """A technician adds a line to the copilot's note."""
-        self.notes.edit_last_of(frozenset(API_LOGINS), ticket, text, by, at)
+        self.parts.notes.edit_last_of(frozenset(API_LOGINS), ticket, text, by, at)
 
-    def log_time(self, ticket: int, line: TimeLine, at: datetime) -> None:
-        """A technician logs time."""
-        self.work.log_time(ticket, line, at)
+    def record(self, line: Record, at: datetime) -> None:
+        """Somebody leaves something on a ticket."""
+        self._recording.record(line, at)
+
+    def begin(self) -> None:
+        """From now on what happens sets off rules."""
+        self.mails.rows.clear()
+        self.parts.changelogs.clear()
+        self.rules.awake = True
 
     def counts(self) -> dict[str, int]:
         """How many of each there are."""
         return {
             "tickets": len(self.tickets.rows),
-            "notes": len(self.notes.rows),
-            "time_entries": len(self.work.time),
+            "notes": len(self.parts.notes.rows),
+            "time_entries": len(self.parts.timesheet.rows),
             "companies": len(self.desk.companies),
             "contacts": len(self.desk.contacts),
             "members": len(self.desk.members),
@@ -161,11 +132,11 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def all_notes(self) -> Iterable[Mapping[str, object]]:
         """Every note with its versions."""
-        return self.notes.for_tests()
+        return self.parts.notes.for_tests()
 
     def mailbox(self) -> Iterable[Mapping[str, object]]:
         """What it would have mailed."""
-        return self.tickets.mails
+        return self.mails.rows
 
     def hold(self, request: Request) -> float:
         """A held PATCH lets another writer slip in between."""
@@ -192,6 +163,13 @@ class ConnectWiseSandbox(PsaSandbox):
         reads = request.method == "GET" and parts[-1] in ("notes", "allnotes") and parts[-2].isdigit()
         return int(parts[-2]) if reads else None
 
+    def ticket_of(self, request: Request) -> int | None:
+        """The ticket in a request's path, if there is one."""
+        path, numbers = request.path.lower(), [part for part in request.path.split("/") if part.isdigit()]
+        if "/service/tickets/" in path or "/project/tickets/" in path:
+            return int(numbers[0]) if numbers else None
+        return None
+
     def failure(self, fault: str) -> Answer:
         """What the vendor answers when it cannot."""
         if fault == "http_429":
@@ -208,6 +186,8 @@ class ConnectWiseSandbox(PsaSandbox):
             return self._answer(request)
         except Failed as exc:
             return exc.answer
+        except Forbidden as exc:
+            return self._forbidden(str(exc))
         except Refused as exc:
             return answer(400, {"code": "InvalidObject", "message": exc.message, "errors": exc.errors})
         except BadCondition as exc:
@@ -229,7 +209,7 @@ class ConnectWiseSandbox(PsaSandbox):
         return self._route(request, resource, self._authenticated(request))
 
     def _below_codebase(self, path: str) -> str | None:
-        for codebase in ("v4_6_release/", self.world.switches.text("codebase")):
+        for codebase in (ALIAS, self._codebase()):
             prefix = f"/{codebase.strip('/')}/apis/3.0"
             if path.lower().startswith(f"{prefix.lower()}/"):
                 return path[len(prefix) :]
@@ -238,8 +218,8 @@ class ConnectWiseSandbox(PsaSandbox):
     def _company_info(self, company: str) -> Answer:
         if company.lower() != COMPANY:
             return Answer(200, b"null")
-        codebase = self.world.switches.text("codebase")
-        version = codebase.strip("/").replace("_", ".")
+        codebase, cloud = self._codebase(), not self.world.switches.on("on_premises")
+        version = self.world.switches.text("codebase").strip("/").replace("_", ".")
         return answer(
             200,
             {
@@ -248,9 +228,18 @@ class ConnectWiseSandbox(PsaSandbox):
                 "VersionCode": version,
                 "VersionNumber": f"{version}.10001",
                 "CompanyID": COMPANY,
-                "IsCloud": True,
+                "IsCloud": str(cloud) if self.world.switches.on("is_cloud_as_text") else cloud,
             },
         )
+
+    def _codebase(self) -> str:
+        return ALIAS if self.world.switches.on("on_premises") else self.world.switches.text("codebase")
+
+    def _forbidden(self, why: str) -> Answer:
+        how = self.world.switches.text("forbidden_body")
+        if how == "html":
+            return Answer(403, HTML_403, content_type="text/html")
+        return Answer(403) if how == "empty" else answer(403, {"code": "Forbidden", "message": why, "errors": None})
 
     def _authenticated(self, request: Request) -> Login:
         company, key, private = credentials(request)
@@ -278,6 +267,13 @@ class ConnectWiseSandbox(PsaSandbox):
             raise Failed(405, "MethodNotAllowed", f"{request.method} is not allowed here.")
         return serves[request.method](Asked(request, login, numbers, parts[-1]))
 
+    def _served(self) -> Routes:
+        routes = Routes(self.world)
+        DeskServed(routes, self.desk, self._setup, self.slas)
+        TicketsServed(routes, self.parts)
+        SystemServed(routes, self.desk, self.tickets, self.callbacks, self.parts.attachments)
+        return routes
+
     def _too_many(self) -> Answer:
         seconds = f"{self.world.switches.number('retry_after'):g}"
         message = f"Too many requests. Please try again in {seconds} seconds."
@@ -285,6 +281,6 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def _tell(self, change: Change) -> None:
         self.callbacks.tell(change)
-        if change.by_note and change.by in API_LOGINS:
+        if change.what == "note" and change.action != "deleted" and change.part and change.by in API_LOGINS:
             for watcher in self.watchers.noted_by_api:
-                watcher(change.ticket)
+                watcher(change.ticket, change.part["text"])

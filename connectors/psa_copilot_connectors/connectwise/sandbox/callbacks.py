@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from psa_copilot.sandbox import Delivery, Patience, Row, Table, World, whole_second
 from psa_copilot_connectors.connectwise.sandbox.bodies import Refused, check_given
+from psa_copilot_connectors.connectwise.sandbox.change import Change
 from psa_copilot_connectors.connectwise.sandbox.desk import API
-from psa_copilot_connectors.connectwise.sandbox.tickets import Change
 
 PATIENCE = Patience(timeout=5.0, retry_on=frozenset({404, 409, 419, 429}), waits=(2.0, 4.0))
 KEY_PATH = "/system/callbacks/signingkey"
@@ -55,11 +55,17 @@ class Callbacks:
 
     def tell(self, change: Change) -> None:
         """Let everybody know who registered for this."""
-        if change.silent:
+        if change.silent or not self._tells_of(change):
             return
         for callback in self.rows:
             if self._wants(callback, change):
                 self._world.postman.post(callback["id"], self._delivery(callback, change))
+
+    def _tells_of(self, change: Change) -> bool:
+        """Notes have no callback of their own: they may surface as their ticket's `updated`."""
+        if change.what == "ticket":
+            return True
+        return change.what in ("note", "time") and self._world.switches.on(f"{change.what}_callbacks")
 
     def _keep(self, row: Row, by: str) -> Row:
         now = whole_second(self._world.clock.now())
@@ -81,16 +87,17 @@ class Callbacks:
     def _suppressed(self, callback: Row, change: Change) -> bool:
         how = self._world.switches.text("self_suppress")
         own = change.by == callback["_info"]["updatedBy"]
-        return own and (how == "all" or (how == "tickets" and not change.by_note))
+        return own and (how == "all" or (how == "tickets" and change.what == "ticket"))
 
     def _delivery(self, callback: Row, change: Change) -> Delivery:
+        action = change.action if change.what == "ticket" else "updated"
         body = json.dumps(
             {
                 "MessageId": str(uuid4()),
                 "FromUrl": self._world.url,
                 "CompanyId": "sandbox",
                 "MemberId": change.by,
-                "Action": change.action,
+                "Action": action,
                 "Type": "ticket",
                 "ID": change.ticket,
                 "ProductInstanceId": None,
@@ -101,16 +108,18 @@ class Callbacks:
             }
         ).encode()
         headers = {"content-type": "application/json", "x-content-signature": self._signature(body)}
-        return Delivery(_url(str(callback["url"]), change), body, headers, f"ticket {change.ticket} {change.action}")
+        return Delivery(
+            _url(str(callback["url"]), change.ticket, action), body, headers, f"ticket {change.ticket} {action}"
+        )
 
     def _signature(self, body: bytes) -> str:
         key = hashlib.sha256(self.signing_key.encode()).digest()
         return base64.b64encode(hmac.new(key, body, hashlib.sha256).digest()).decode()
 
 
-def _url(url: str, change: Change) -> str:
+def _url(url: str, ticket: int, action: str) -> str:
     """The record's id and the action are put behind whatever was registered."""
-    action = urlencode({"action": change.action})
+    said = urlencode({"action": action})
     if url.endswith("="):
-        return f"{url}{change.ticket}&{action}"
-    return f"{url}{'&' if '?' in url else '?'}recordId={change.ticket}&{action}"
+        return f"{url}{ticket}&{said}"
+    return f"{url}{'&' if '?' in url else '?'}recordId={ticket}&{said}"

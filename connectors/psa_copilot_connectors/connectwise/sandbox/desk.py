@@ -3,76 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from psa_copilot.sandbox import Client, Directory, Row, Table, Technician, World
+from psa_copilot.sandbox import Client, Contact, Directory, Row, Table, Technician, World
+from psa_copilot_connectors.connectwise.sandbox import making
 from psa_copilot_connectors.connectwise.sandbox.bodies import Refused, entered
+from psa_copilot_connectors.connectwise.sandbox.switches import is_on
+from psa_copilot_connectors.connectwise.sandbox.usual import (
+    BOARD_FLAGS,
+    BOARDS,
+    CATEGORIES,
+    CLOSED_WORDS,
+    DESCRIBED,
+    MEANINGS,
+    NO_MEANING,
+    OPEN_DESK,
+    ORIGINS,
+    PRIORITIES,
+    PRIORITY_WORDS,
+    SMALL,
+    STATUSES,
+    TEMPLATED_WORDS,
+    USUAL_PRIORITY,
+    Status,
+)
 
 ADMIN = "Admin1"
 API_LOGINS = {"copilot": "Copilot Api", "api2": "Second Api"}
 HUMAN_LICENSES = ("F", "X")
-OPEN_DESK = "Help Desk"
-BOARDS = (OPEN_DESK, "Escalations", "Infrastructure", "Internal IT")
-
-
-class _Status(NamedTuple):
-    name: str
-    meaning: str  # escalationStatus
-    closed: bool = False
-
-
-STATUSES = (
-    _Status("New", "NotResponded"),
-    _Status("In Progress", "Responded"),
-    _Status("Scheduled", "ResolutionPlan"),
-    _Status("Waiting customer", "NoEscalation"),
-    _Status("Waiting vendor", "NoEscalation"),
-    _Status("Customer replied", "NoEscalation"),
-    _Status("Internal IT", "NoEscalation"),
-    _Status("Resolved", "Resolved"),
-    _Status("Closed", "Resolved", closed=True),
-)
-PRIORITIES = {
-    "Priority 1 - Critical": "Red",
-    "Priority 2 - High": "Orange",
-    "Priority 3 - Medium": "Yellow",
-    "Priority 4 - Low": "White",
-}
-USUAL_PRIORITY = "Priority 3 - Medium"
-PRIORITY_WORDS = {"critical": 1, "urgent": 1, "high": 2, "medium": 3, "normal": 3, "low": 4}
-ORIGINS = {
-    "person": "Email Connector",
-    "alert": "RMM",
-    "recurring": "Recurring",
-    "internal": "Internal",
-    "sync": "Sync",
-    "project": "Project",
-}
-CATEGORIES = (
-    "Hardware/Printer/Blank pages",
-    "Hardware/Laptop/Slow",
-    "Network/VPN/Cannot connect",
-    "Network/Wireless/Weak signal",
-    "Software/Mail/Cannot send",
-    "Software/Accounting/License",
-    "Access/Password/Reset",
-    "Access/New starter/Setup",
-)
-CLOSED_WORDS = frozenset({"closed", "completed", "done", "cancelled", "canceled"})
-# Captions are pasted from web pages, so they carry characters of no width, as real ones do.
-CUSTOM_FIELDS = [
-    {
-        "id": 1,
-        "caption": "\u200bSite Code",
-        "type": "Text",
-        "entryMethod": "EntryField",
-        "numberOfDecimals": 0,
-        "value": "12",
-    }
-]
-
+UTC_ZONE = {"id": 1, "name": "UTC"}
 # What a reference shows besides id and name, and the path it points to.
-_EXTRA = {"status": ("sort",), "priority": ("sort", "level"), "company": ("identifier",), "owner": ("identifier",)}
+_EXTRA = {
+    "status": ("sort",),
+    "priority": ("sort", "level"),
+    "company": ("identifier",),
+    "owner": ("identifier",),
+    "configuration": ("deviceIdentifier",),
+    "scheduleType": ("identifier",),
+    "agreement": ("type",),
+}
 _PATHS = {
     "board": "/service/boards/{id}",
     "status": "/service/boards/{board}/statuses/{id}",
@@ -85,7 +54,12 @@ _PATHS = {
     "company": "/company/companies/{id}",
     "contact": "/company/contacts/{id}",
     "owner": "/system/members/{id}",
+    "configuration": "/company/configurations/{id}",
+    "site": "/company/companies/{company}/sites/{id}",
+    "agreement": "/finance/agreements/{id}",
+    **SMALL,
 }
+ON_A_BOARD = ("status", "type", "subType", "item", "team")
 API = "/v4_6_release/apis/3.0"
 
 
@@ -99,13 +73,17 @@ class Desk:
         self.types = Table(201)
         self.subtypes = Table(301)
         self.items = Table(401)
+        self.associations = Table()
         self.teams = Table(21)
         self.priorities = Table()
         self.sources = Table()
         self.members = Table(151)
         self.companies = Table(251)
         self.contacts = Table(351)
+        self.sites = Table(901)
         self.configurations = Table(601)
+        self.small = {kind: Table() for kind in SMALL}
+        self._paths = dict(_PATHS)
         self._tables = {
             "board": self.boards,
             "status": self.statuses,
@@ -118,12 +96,22 @@ class Desk:
             "company": self.companies,
             "contact": self.contacts,
             "owner": self.members,
+            "configuration": self.configurations,
+            "site": self.sites,
+            **self.small,
         }
+        self._technicians: list[Technician] = []
         self._contacts_of: dict[int, list[Row]] = {}
+        self._statuses_of: dict[int, list[int]] = {}
+        self._devices_of: dict[int, list[Row]] = {}
         self._named: dict[tuple[str, int, str], Row] = {}
         self._references: dict[tuple[str, int], Row] = {}
 
     # References: what other records show of one.
+
+    def register(self, kind: str, table: Table, path: str) -> None:
+        """Let others refer to the records of a table."""
+        self._tables[kind], self._paths[kind] = table, path
 
     def reference(self, kind: str, row: Row) -> Row:
         """`{id, name, …}`; one object for all who refer to it."""
@@ -133,10 +121,14 @@ class Desk:
         return known
 
     def _make_reference(self, kind: str, row: Row) -> Row:
-        path = _PATHS[kind].format(id=row["id"], board=(row.get("board") or {}).get("id", row.get("boardId")))
+        places = {"board": _board_of(row), "company": (row.get("company") or {}).get("id")}
+        path = self._paths[kind].format(id=row["id"], **places)
         reference: Row = {"id": row["id"], "name": name_of(row)}
         for extra in _EXTRA.get(kind, ()):
-            reference[extra] = row.get({"sort": "sortOrder"}.get(extra, extra))
+            value = row.get({"sort": "sortOrder"}.get(extra, extra))
+            reference[extra] = value["name"] if isinstance(value, Mapping) else value
+        if kind in ("configuration", "scheduleType"):
+            del reference["name"]
         name = "member" if kind == "owner" else kind
         return reference | {"_info": {f"{name}_href": f"{self.world.url}{API}{path}"}}
 
@@ -152,12 +144,12 @@ class Desk:
         return self.reference(kind, row)
 
     def _meant(self, kind: str, given: Mapping[str, object], board: int) -> Row | None:
-        scope = board if kind in ("status", "type", "subType", "item", "team") else 0
+        scope = board if kind in ON_A_BOARD else 0
         if given.get("id") is not None:
             row = self._tables[kind].get(int(str(given["id"]))) if str(given["id"]).isdigit() else None
-            fits = row is not None and scope in (0, (row.get("board") or {}).get("id", row.get("boardId")))
+            fits = row is not None and scope in (0, _board_of(row))
             return row if fits else None
-        for key in ("identifier", "name"):
+        for key in ("identifier", "name", "deviceIdentifier"):
             if found := self._named.get((kind, scope, str(given.get(key, "")).casefold())):
                 return found
         return None
@@ -170,14 +162,16 @@ class Desk:
 
     def board(self, name: str = "") -> Row:
         """A board, by default the first."""
-        name = name or OPEN_DESK
-        return self._named.get(("board", 0, name.casefold())) or self._new_board(name)
+        if not name:
+            return self._named.get(("board", 0, OPEN_DESK.casefold())) or next(iter(self.boards))
+        return self._named.get(("board", 0, name.casefold())) or self._new_board(making.board_fields(name))
 
     def status(self, board: Row, name: str = "") -> Row:
         """A status of a board, by default the one of new tickets."""
-        name = name or STATUSES[0].name
+        if not name:
+            return self.default_status(board["id"])
         known = self._named.get(("status", board["id"], name.casefold()))
-        return known or self._new_status(board, _Status(name, "NoEscalation", name.casefold() in CLOSED_WORDS))
+        return known or self._new_status(board, Status(name, NO_MEANING, name.casefold() in CLOSED_WORDS))
 
     def priority(self, name: str = "") -> Row:
         """A priority by its name, its number, `P1`, or a usual word."""
@@ -192,49 +186,103 @@ class Desk:
         """Where a ticket came from, by origin or by the source's own name."""
         name = ORIGINS.get(origin or "person", origin)
         known = self._named.get(("source", 0, name.casefold()))
-        return known or self._keep("source", self.sources, {"name": name, "defaultFlag": False})
+        return known or self.keep("source", self.sources, {"name": name, "defaultFlag": False})
 
     def category(self, board: Row, path: str) -> dict[str, Row]:
         """Type, subtype and item of a path such as `Hardware / Printer`."""
         names = [part.strip() for part in path.replace(">", "/").split("/") if part.strip()][:3]
         kinds = (("type", self.types), ("subType", self.subtypes), ("item", self.items))
-        return {
+        rows = {
             kind: self._category_part(kind, table, board, name)
             for (kind, table), name in zip(kinds, names, strict=False)
         }
+        self._associate(board, rows)
+        return rows
 
     def member(self, name: str) -> Row:
         """A technician, by login or name."""
-        return self._named.get(("owner", 0, name.casefold())) or self._new_member(_login(name), name, "F")
+        known = self._named.get(("owner", 0, name.casefold()))
+        return self.members.rows[known["id"]] if known else self._hire(_stranger(name), "F")
 
     def member_reference(self, login: str) -> Row:
         """How others refer to a technician or an API member."""
         return self.reference("owner", self.member(login))
 
     def technicians(self) -> list[Row]:
-        """Everybody who is no API member."""
-        return [row for row in self.members if row["licenseClass"] != "A"]
+        """Everybody who is no API member and still here."""
+        return [row for row in self.members if row["licenseClass"] != "A" and not row["inactiveFlag"]]
+
+    def let_go(self, name: str) -> None:
+        """A technician's login is switched off."""
+        row = self.member(name)
+        info = entered(ADMIN, self.world.clock.now())
+        self.members.put(row | {"inactiveFlag": True, "_info": info}, info["lastUpdated"])
 
     def company(self, name: str) -> Row:
         """A client."""
-        return self._named.get(("company", 0, name.casefold())) or self._new_company(name)
+        return self._named.get(("company", 0, name.casefold())) or self._welcome(Client(name=name, contacts=[]))
 
     def contact(self, company: Row, name: str) -> Row:
         """One of a client's people."""
         key = ("contact", company["id"], name.casefold())
-        return self._named.get(key) or self._new_contact(company, name)
+        return self._named.get(key) or self._new_contact(company, Contact(name=name))
 
     def contacts_of(self, company: Row) -> list[Row]:
         """All of a client's people."""
         return self._contacts_of.get(company["id"], [])
 
+    def device(self, company: Row, name: str) -> Row:
+        """One of a client's devices."""
+        known = self._named.get(("configuration", 0, name.casefold()))
+        return known or self._new_configuration(company, None, name)
+
+    def devices_of(self, contact: Row | None) -> list[Row]:
+        """The devices of one of a client's people."""
+        return self._devices_of.get(contact["id"], []) if contact else []
+
+    def one_of(self, kind: str, name: str, **fields: object) -> Row:
+        """A record of one of the small tables."""
+        known = self._named.get((kind, 0, name.casefold()))
+        called = "description" if kind in DESCRIBED else "name"
+        return known or self.keep(kind, self.small[kind], {called: name, **fields})
+
     def statuses_of(self, board: int) -> list[Row]:
         """The statuses of a board, in their order."""
-        return sorted((row for row in self.statuses if row["board"]["id"] == board), key=lambda row: row["sortOrder"])
+        return [self.statuses.rows[status] for status in self._statuses_of.get(board, ())]
 
     def default_status(self, board: int) -> Row:
-        """What a ticket on this board begins with."""
-        return next(row for row in self.statuses_of(board) if row["defaultFlag"])
+        """What a ticket on this board begins with: its default, or its first."""
+        statuses = self.statuses_of(board)
+        return next((row for row in statuses if self.shown_status(row)["defaultFlag"]), statuses[0])
+
+    # What a switch adds to a board and its statuses.
+
+    def shown_board(self, row: Row) -> Row:
+        """A board as it stands with the switches."""
+        switches = self.world.switches
+        shown = dict(row)
+        for flag, name in BOARD_FLAGS.items():
+            if flag == "sendToContactFlag":
+                shown[flag] = row[flag] and is_on(switches, name)
+            else:
+                shown[flag] = row[flag] or is_on(switches, name)
+        for field, wanted, on in (
+            ("emailConnectorReopenStatus", "Customer replied", is_on(switches, "reopen_by_mail")),
+            ("autoCloseStatus", "Closed", switches.number("auto_close_days") > 0),
+        ):
+            if on and (status := self._named.get(("status", row["id"], wanted.casefold()))):
+                shown[field] = self.reference("status", status)
+        return shown
+
+    def shown_status(self, row: Row) -> Row:
+        """A status as it stands with the switches."""
+        shown = row
+        if self.world.switches.on("no_default_status"):
+            shown = shown | {"defaultFlag": False}
+        if is_on(self.world.switches, "status_email_templates") and row["name"].casefold() in TEMPLATED_WORDS:
+            template = {"id": row["id"], "identifier": row["name"], "name": row["name"], "type": "ServiceStatus"}
+            shown = shown | {"emailTemplate": template}
+        return shown
 
     # What is there from the start.
 
@@ -247,218 +295,185 @@ class Desk:
         self.source("Phone")
         self.source("Portal")
         for login, name in API_LOGINS.items():
-            self._new_member(login, name, "A")
+            self._hire(Technician(login=login, name=name, tier=0, team="", title=""), "A")
+        self._technicians = directory.technicians
         for number, technician in enumerate(directory.technicians):
             self._hire(technician, HUMAN_LICENSES[number % 2])
-        for name in BOARDS:
-            self._new_board(name, directory.technicians)
+        for name in () if directory.boards else BOARDS:
+            self._new_board(making.board_fields(name), teams=True)
+        for line in directory.boards:
+            fields = making.board_fields(line.name, mails_contact=line.mails_contact, project=line.project)
+            meanings = [(status, MEANINGS.get(status.meaning, NO_MEANING)) for status in line.statuses]
+            none_is = not any(status.default for status in line.statuses)
+            statuses = [
+                Status(s.name, meaning, s.meaning == "closed", s.default or (none_is and place == 0))
+                for place, (s, meaning) in enumerate(meanings)
+            ]
+            self._new_board(fields, statuses or STATUSES, line.categories or CATEGORIES, teams=True)
         for client in directory.clients:
             self._welcome(client)
 
-    def _hire(self, technician: Technician, license_class: str) -> None:
-        self._new_member(technician.login, technician.name, license_class, technician.title)
+    def _hire(self, technician: Technician, license_class: str) -> Row:
+        fields = making.member_fields(technician, license_class, UTC_ZONE)
+        if technician.calendar:
+            fields["calendar"] = self.reference("calendar", self.one_of("calendar", technician.calendar))
+        return self.keep("owner", self.members, fields, names=(technician.login, technician.name))
 
-    def _welcome(self, client: Client) -> None:
-        company = self._new_company(client.name)
-        contacts = [self._new_contact(company, name) for name in client.contacts]
+    def _welcome(self, client: Client) -> Row:
+        company = self._new_company(client)
+        contacts = [self._new_contact(company, contact, client.domain) for contact in client.contacts]
         for number, device in enumerate(client.devices):
             self._new_configuration(company, contacts[number % len(contacts)] if contacts else None, device)
+        return company
 
     # Making records.
 
-    def _keep(self, kind: str, table: Table, fields: Row, *, scope: int = 0, names: Iterable[str] = ()) -> Row:
+    def keep(self, kind: str, table: Table, fields: Row, *, scope: int = 0, names: Iterable[str] | None = None) -> Row:
+        """A new record, found by its names from now on."""
         info = entered(ADMIN, self.world.clock.now())
         row = table.put({"id": table.new_id(), **fields, "_info": info}, info["lastUpdated"])
-        for name in names or (name_of(row),):
+        for name in (name_of(row),) if names is None else names:
             self._named.setdefault((kind, scope, name.casefold()), row)
         return row
 
-    def _new_board(self, name: str, technicians: Iterable[Technician] = ()) -> Row:
-        board = self._keep(
-            "board",
-            self.boards,
-            {
-                "name": name,
-                "location": {"id": 1, "name": "Main Office"},
-                "department": {"id": 1, "name": "Professional Services"},
-                "inactiveFlag": False,
-                "projectFlag": False,
-                "sendToContactFlag": True,
-                "sendToResourceFlag": False,
-                "sendToCCFlag": False,
-                "sendToBundledFlag": False,
-                "billTicketsAfterClosedFlag": False,
-                "closedLoopInternalAnalysisFlag": False,
-            },
-        )
-        for status in STATUSES:
+    def _new_board(
+        self,
+        fields: Row,
+        statuses: Iterable[Status] = STATUSES,
+        categories: Iterable[str] = CATEGORIES,
+        *,
+        teams: bool = False,
+    ) -> Row:
+        board = self.keep("board", self.boards, fields)
+        for status in statuses:
             self._new_status(board, status)
-        for path in CATEGORIES:
+        for path in categories:
             self.category(board, path)
-        for team in dict.fromkeys(technician.team for technician in technicians):
-            self._new_team(board, team, [t.login for t in technicians if t.team == team])
+        if teams:
+            for team in dict.fromkeys(technician.team for technician in self._technicians):
+                self._new_team(board, team, [t.login for t in self._technicians if t.team == team])
         return board
 
-    def _new_status(self, board: Row, status: _Status) -> Row:
-        order = len(self.statuses_of(board["id"]))
-        return self._keep(
-            "status",
-            self.statuses,
-            {
-                "name": status.name,
-                "board": self.reference("board", board),
-                "sortOrder": order,
-                "displayOnBoard": True,
-                "inactive": False,
-                "closedStatus": status.closed,
-                "timeEntryNotAllowed": False,
-                "defaultFlag": order == 0,
-                "escalationStatus": status.meaning,
-                "customerPortalFlag": True,
-            },
-            scope=board["id"],
-        )
+    def _new_status(self, board: Row, status: Status) -> Row:
+        there = self._statuses_of.setdefault(board["id"], [])
+        fields = making.status_fields(status, self.reference("board", board), len(there))
+        row = self.keep("status", self.statuses, fields, scope=board["id"])
+        there.append(row["id"])
+        return row
 
     def _new_team(self, board: Row, name: str, logins: list[str]) -> Row:
         members = [self.member(login) for login in logins]
-        return self._keep(
-            "team",
-            self.teams,
-            {
-                "name": name,
-                "teamLeader": self.reference("owner", members[0]),
-                "members": [member["id"] for member in members],
-                "defaultFlag": False,
-                "boardId": board["id"],
-            },
-            scope=board["id"],
-        )
+        fields = {
+            "name": name,
+            "teamLeader": self.reference("owner", members[0]),
+            "members": [member["id"] for member in members],
+            "defaultFlag": False,
+            "boardId": board["id"],
+        }
+        return self.keep("team", self.teams, fields, scope=board["id"])
 
     def _category_part(self, kind: str, table: Table, board: Row, name: str) -> Row:
         known = self._named.get((kind, board["id"], name.casefold()))
         if known:
-            return known
+            return table.rows[known["id"]]
         fields: Row = {"name": name, "inactiveFlag": False, "board": self.reference("board", board)}
         if kind == "type":
             fields |= {"category": "Reactive", "defaultFlag": False}
-        return self._keep(kind, table, fields, scope=board["id"])
+        return self.keep(kind, table, fields, scope=board["id"])
+
+    def _associate(self, board: Row, rows: Mapping[str, Row]) -> None:
+        """Remember which subtype and item belong to which type."""
+        if "subType" not in rows:
+            return
+        name = "/".join(str(row["id"]) for row in rows.values())
+        if ("association", board["id"], name) in self._named:
+            return
+        references = {kind: self.reference(kind, row) for kind, row in rows.items()}
+        fields = {**references, "board": self.reference("board", board)}
+        self.keep("association", self.associations, fields, scope=board["id"], names=(name,))
+        subtype = self.subtypes.rows[rows["subType"]["id"]]
+        types = [*subtype.get("typeAssociationIds", []), rows["type"]["id"]]
+        self.subtypes.put(subtype | {"typeAssociationIds": sorted(set(types))}, subtype["_info"]["lastUpdated"])
+
+    def belongs(self, row: Row) -> bool:
+        """Whether a ticket's subtype belongs to its type, and its item to both."""
+        names = [str(row[kind]["id"]) for kind in ("type", "subType", "item") if row.get(kind)]
+        if len(names) < 2 and not row.get("subType") and not row.get("item"):
+            return True
+        wanted = "/".join(names)
+        known = (key[2] for key in self._named if key[0] == "association")
+        return any(name == wanted or name.startswith(f"{wanted}/") for name in known)
 
     def _new_priority(self, name: str) -> Row:
         order = len(self.priorities) + 1
-        return self._keep(
-            "priority",
-            self.priorities,
-            {
-                "name": name,
-                "color": PRIORITIES.get(name, "Gray"),
-                "sortOrder": order,
-                "defaultFlag": name == USUAL_PRIORITY,
-                "level": str(order),
-            },
-        )
-
-    def _new_member(self, login: str, name: str, license_class: str, title: str = "") -> Row:
-        first, _, last = name.partition(" ")
-        return self._keep(
-            "owner",
-            self.members,
-            {
-                "identifier": login,
-                "firstName": first,
-                "lastName": last,
-                "title": title,
-                "licenseClass": license_class,
-                "inactiveFlag": False,
-                "disableOnlineFlag": False,
-                "adminFlag": False,
-                "officeEmail": f"{login}@msp.example",
-                "primaryEmail": f"{login}@msp.example",
-                "defaultEmail": "Office",
-                "defaultPhone": "Office",
-                "hireDate": "2020-01-01T00:00:00Z",
-                "securityRole": {"id": 63, "name": "API" if license_class == "A" else "Technician"},
-                "timeZone": {"id": 1, "name": "UTC"},
-                "dailyCapacity": 8.0,
-                "invoiceScreenDefaultTabFormat": "ShowInvoicingTab",
-                "invoicingDisplayOptions": "RemainOnInvoicingScreen",
-                "agreementInvoicingDisplayOptions": "RemainOnInvoicingScreen",
-            },
-            names=(login, name),
-        )
-
-    def _new_company(self, name: str) -> Row:
-        identifier = "".join(c for c in name if c.isalnum())[:25] or f"Company{len(self.companies) + 1}"
-        return self._keep(
-            "company",
-            self.companies,
-            {
-                "identifier": identifier,
-                "name": name,
-                "status": {"id": 1, "name": "Active"},
-                "types": [{"id": 1, "name": "Client"}],
-                "deletedFlag": False,
-                "territory": {"id": 2, "name": "Main Office"},
-                "site": {"id": 1, "name": "Main"},
-            },
-            names=(name, identifier),
-        )
-
-    def _new_contact(self, company: Row, name: str) -> Row:
-        first, _, last = name.partition(" ")
-        mail = f"{'.'.join(name.casefold().split())}@{company['identifier'].casefold()}.example"
-        item = {
-            "id": len(self.contacts) + 1,
-            "type": {"id": 1, "name": "Email"},
-            "value": mail,
-            "defaultFlag": True,
-            "domain": f"@{mail.partition('@')[2]}",
-            "communicationType": "Email",
+        fields = {
+            "name": name,
+            "color": PRIORITIES.get(name, "Gray"),
+            "sortOrder": order,
+            "defaultFlag": name == USUAL_PRIORITY,
+            "level": str(order),
         }
-        contact = self._keep(
-            "contact",
-            self.contacts,
-            {
-                "firstName": first,
-                "lastName": last,
-                "company": self.reference("company", company),
-                "inactiveFlag": False,
-                "title": "",
-                "defaultFlag": False,
-                "types": [{"id": 2, "name": "End User"}],
-                "communicationItems": [item],
-            },
-            scope=company["id"],
-        )
-        self._contacts_of.setdefault(company["id"], []).append(contact)
-        return contact
+        return self.keep("priority", self.priorities, fields)
+
+    def _new_company(self, client: Client) -> Row:
+        identifier = "".join(c for c in client.name if c.isalnum())[:25] or f"Company{len(self.companies) + 1}"
+        status = self.reference("companyStatus", self.one_of("companyStatus", client.status))
+        types = [self.reference("companyType", self.one_of("companyType", name)) for name in client.types]
+        fields = making.company_fields(client, identifier, status, types)
+        if client.calendar:
+            fields["calendar"] = self.reference("calendar", self.one_of("calendar", client.calendar))
+        row = self.keep("company", self.companies, fields, names=(client.name, identifier))
+        place = {"name": "Main", "inactiveFlag": False, "primaryAddressFlag": True}
+        site = self.keep("site", self.sites, place | {"company": self.reference("company", row)}, names=())
+        row["site"] = self.reference("site", site)
+        return row
+
+    def _new_contact(self, company: Row, contact: Contact, domain: str = "") -> Row:
+        domain = domain or f"{company['identifier'].casefold()}.example"
+        mail = contact.email or f"{'.'.join(contact.name.casefold().split())}@{domain}"
+        types = [self.reference("contactType", self.one_of("contactType", name)) for name in contact.types]
+        fields = making.contact_fields(contact, self.reference("company", company), mail, len(self.contacts) + 1, types)
+        row = self.keep("contact", self.contacts, fields, scope=company["id"])
+        self._contacts_of.setdefault(company["id"], []).append(row)
+        company.setdefault("defaultContact", self.reference("contact", row))
+        return row
 
     def _new_configuration(self, company: Row, contact: Row | None, name: str) -> Row:
         number = len(self.configurations) + 1
-        return self._keep(
-            "configuration",
-            self.configurations,
-            {
-                "name": name,
-                "type": {"id": 1, "name": "Managed Device"},
-                "status": {"id": 1, "name": "Active"},
-                "company": self.reference("company", company),
-                "contact": self.reference("contact", contact) if contact else None,
-                "serialNumber": f"SB{number:05}",
-                "activeFlag": True,
-                "deviceIdentifier": f"device-{number}",
-            },
-        )
+        fields: Row = {
+            "name": name,
+            "type": self.reference("configurationType", self.one_of("configurationType", "Managed Device")),
+            "status": self.reference("configurationStatus", self.one_of("configurationStatus", "Active")),
+            "company": self.reference("company", company),
+            **({"contact": self.reference("contact", contact)} if contact else {}),
+            "serialNumber": f"SB{number:05}",
+            "activeFlag": True,
+            "deviceIdentifier": f"device-{number}",
+        }
+        row = self.keep("configuration", self.configurations, fields, names=(name, f"device-{number}"))
+        if contact:
+            self._devices_of.setdefault(contact["id"], []).append(row)
+        return row
 
 
 def name_of(row: Row) -> str:
     """What a record is called: its name, or first and last name."""
-    return str(row["name"]) if "name" in row else f"{row.get('firstName', '')} {row.get('lastName', '')}".strip()
+    called = row.get("name") or row.get("description")
+    return str(called) if called else f"{row.get('firstName', '')} {row.get('lastName', '')}".strip()
 
 
 def mail_of(contact: Row) -> str:
     """Where a contact gets mail."""
     items: list[dict[str, Any]] = contact.get("communicationItems") or []
     return next((str(item["value"]) for item in items if item["communicationType"] == "Email"), "")
+
+
+def _board_of(row: Row) -> Any:
+    return (row.get("board") or {}).get("id", row.get("boardId"))
+
+
+def _stranger(name: str) -> Technician:
+    return Technician(login=_login(name), name=name, tier=1, team="", title="")
 
 
 def _login(name: str) -> str:

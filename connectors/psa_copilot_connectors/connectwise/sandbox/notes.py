@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
+from typing import Literal
 
 from psa_copilot.sandbox import MessageLine, Row, Table, whole_second
 from psa_copilot_connectors.connectwise.sandbox.bodies import Refused, check_names, entered, updated
+from psa_copilot_connectors.connectwise.sandbox.change import MAIL_CONNECTOR, WORKFLOW, Change
 from psa_copilot_connectors.connectwise.sandbox.shapes import NOTE
-from psa_copilot_connectors.connectwise.sandbox.tickets import MAIL_CONNECTOR, WORKFLOW, Change, Tickets, nth
+from psa_copilot_connectors.connectwise.sandbox.tickets import Tickets, nth
 
 FLAGS = ("detailDescriptionFlag", "internalAnalysisFlag", "resolutionFlag")
 PUBLIC_FLAGS = ("detailDescriptionFlag", "resolutionFlag")
@@ -81,29 +84,31 @@ class Notes:
         check_names(body, NOTE, "serviceNote")
         flags = _shown_where(body)
         author = self._author(body, by)
-        note = self._write(ticket, self._text(body.get("text")), flags, author, self._clock.now())
-        notify = body.get("processNotifications")
-        if self._switches.on("note_notifications") if notify is None else notify:
-            self._mail(note)
-        return note
+        order = {"processNotifications": body.get("processNotifications")}
+        return self._write(ticket, self._text(body.get("text"), author), flags, author, self._clock.now(), order)
+
+    def add_by_rule(self, ticket: int, text: str, at: datetime) -> Row:
+        """An internal note that nobody wrote."""
+        return self._write(ticket, text, ("internalAnalysisFlag",), Author(WORKFLOW), at)
 
     def edit(self, note_id: int, changes: Mapping[str, object], by: str, at: datetime | None = None) -> Row:
         """Change a note; None blanks a field."""
         check_names(changes, NOTE, "serviceNote")
         old, at = self.rows.rows[note_id], at or self._clock.now()
         kept = {name: value for name, value in changes.items() if name in ("text", "issueFlag", *FLAGS)}
-        note = old | kept | {"text": self._text(changes.get("text", old["text"]))}
+        text = self._text(changes["text"], Author(by)) if "text" in changes else old["text"]
+        note = old | kept | {"text": text}
         flags = _shown_where(note)
         note = updated(note | {flag: flag in flags for flag in FLAGS}, by, at)
         self._put(note, by, at)
-        self._touch_ticket(note["ticketId"], by, at)
+        self._touch_ticket(note, "updated", by, at)
         return note
 
     def delete(self, note_id: int, by: str) -> None:
         """A note is gone from its ticket."""
-        ticket = self.rows.rows[note_id]["ticketId"]
-        self._drop(ticket, note_id, by)
-        self._touch_ticket(ticket, by, self._clock.now())
+        note = self.rows.rows[note_id]
+        self._drop(note["ticketId"], note_id, by)
+        self._touch_ticket(note, "deleted", by, self._clock.now())
 
     def ticket_added(self, ticket: Row, body: Mapping[str, object], by: str, at: datetime) -> None:
         """What a new ticket says from the start becomes its first notes."""
@@ -111,7 +116,7 @@ class Notes:
         author = Author(by, None if contact else self._desk.member_reference(by), contact)
         for name, flag in INITIAL_NOTES.items():
             if body.get(name):
-                self._keep(ticket["id"], self._text(body[name]), (flag,), author, at)
+                self._keep(ticket["id"], self._text(body[name], author), (flag,), author, at)
 
     def ticket_deleted(self, ticket: int, by: str) -> None:
         """A ticket takes its notes with it."""
@@ -124,7 +129,8 @@ class Notes:
         """A person writes; returns the note's id."""
         author = self._speaker(self._tickets.rows.rows[ticket], message)
         flag = "internalAnalysisFlag" if message.internal else "detailDescriptionFlag"
-        return int(self._write(ticket, message.text, (flag,), author, at)["id"])
+        text = self._text(message.text, author) if self._switches.text("html_notes") != "never" else message.text
+        return int(self._write(ticket, text, (flag,), author, at)["id"])
 
     def edit_last_of(self, logins: frozenset[str], ticket: int, text: str, by: str, at: datetime) -> None:
         """A technician adds a line to the last note of one of these logins."""
@@ -167,15 +173,27 @@ class Notes:
             member = self._desk.member_reference(by)
         return Author(by, member, contact, bool(body.get("customerUpdatedFlag")))
 
-    def _text(self, text: object) -> str:
+    def _text(self, text: object, author: Author) -> str:
         written = str(text or "")
+        whose = self._switches.text("html_notes")
+        if whose == "all" or (whose == "customers" and author.customer):
+            paragraphs = "<br />".join(escape(line, quote=False) for line in written.splitlines())
+            return f"<div><p>{paragraphs}</p></div>"
         return written if self._switches.text("newlines") == "keep" else " ".join(written.splitlines())
 
-    def _write(self, ticket: int, text: str, flags: tuple[str, ...], author: Author, at: datetime) -> Row:
+    def _write(
+        self,
+        ticket: int,
+        text: str,
+        flags: tuple[str, ...],
+        author: Author,
+        at: datetime,
+        order: Mapping[str, object] | None = None,
+    ) -> Row:
         note = self._keep(ticket, text, flags, author, at)
         if author.customer or (author.member and note["externalFlag"]):
             self._tickets.put(self._tickets.rows.rows[ticket] | {"customerUpdatedFlag": author.customer})
-        self._touch_ticket(ticket, author.by, at)
+        self._touch_ticket(note, "added", author.by, at, order)
         return note
 
     def _keep(self, ticket: int, text: str, flags: tuple[str, ...], author: Author, at: datetime) -> Row:
@@ -208,16 +226,19 @@ class Notes:
         self._deleted.append((self.rows.drop(note_id), by))
         self._tickets.touched()
 
-    def _touch_ticket(self, ticket: int, by: str, at: datetime) -> None:
-        self._tickets.bump(ticket, by, at, "note_bumps_ticket")
+    def _touch_ticket(
+        self,
+        note: Row,
+        action: Literal["added", "updated", "deleted"],
+        by: str,
+        at: datetime,
+        order: Mapping[str, object] | None = None,
+    ) -> None:
+        ticket = note["ticketId"]
+        if note["externalFlag"] or self._switches.on("internal_note_bumps_ticket"):
+            self._tickets.bump(ticket, by, at, "note_bumps_ticket")
         row = self._tickets.rows.rows[ticket]
-        if self._switches.on("note_callbacks"):
-            self._tickets.on_change(Change(ticket, "updated", row, row, by, by_note=True))
-
-    def _mail(self, note: Row) -> None:
-        if note["externalFlag"]:
-            ticket = self._tickets.rows.rows[note["ticketId"]]
-            self._tickets.mail(ticket, note["text"], note["createdBy"], "public note with processNotifications")
+        self._tickets.tell(Change(ticket, action, row, row, by, what="note", part=note, order=order or {}))
 
 
 def _shown_where(body: Mapping[str, object]) -> tuple[str, ...]:

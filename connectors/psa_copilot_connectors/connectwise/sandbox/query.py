@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -71,24 +71,31 @@ class Page:
     link: str = ""
 
 
-def page(question: Question, rows: Indexed | list[Row], names: Shape, url: str) -> Page:
-    """One page of a list."""
+View = Callable[[Row], Row]
+
+
+def page(question: Question, rows: Indexed | list[Row], names: Shape, url: str, view: View | None = None) -> Page:
+    """One page of a list, each row as `view` shows it."""
     if question.forward_only:
-        return _forward(question, rows, names, url)
+        return _forward(question, rows, names, url, view)
     found = matching(question, rows, names)
     size, number = question.page_size, max(1, question.number("page", 1))
     shown = found[(number - 1) * size : number * size]
     last = max(1, -(-len(found) // size))
-    return Page(project(shown, question, names), _links(question, url, number, last))
+    return Page(project(_viewed(shown, view), question, names), _links(question, url, number, last))
 
 
-def _forward(question: Question, rows: Indexed | list[Row], names: Shape, url: str) -> Page:
+def _viewed(rows: list[Row], view: View | None) -> list[Row]:
+    return [view(row) for row in rows] if view else rows
+
+
+def _forward(question: Question, rows: Indexed | list[Row], names: Shape, url: str, view: View | None) -> Page:
     after = question.number("pageId", 0)
     without_order = {key: value for key, value in question.parameters.items() if key.lower() != "orderby"}
     found = matching(replace(question, parameters=without_order), rows, names)
     shown = [row for row in found if row["id"] > after][: question.page_size]
     last_id = shown[-1]["id"] if shown else after
-    return Page(project(shown, question, names), _link(question, url, "next", pageId=last_id))
+    return Page(project(_viewed(shown, view), question, names), _link(question, url, "next", pageId=last_id))
 
 
 def matching(question: Question, rows: Indexed | list[Row], names: Shape) -> list[Row]:

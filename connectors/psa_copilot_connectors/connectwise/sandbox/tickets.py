@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from psa_copilot.sandbox import Row, Table, TicketLine, whole_second
 from psa_copilot_connectors.connectwise.sandbox.bodies import Refused, check_given, check_names, entered, updated
-from psa_copilot_connectors.connectwise.sandbox.desk import CUSTOM_FIELDS, Desk, mail_of, name_of
+from psa_copilot_connectors.connectwise.sandbox.change import CATEGORY, MAIL_CONNECTOR, WORKFLOW, Change
+from psa_copilot_connectors.connectwise.sandbox.desk import Desk, mail_of, name_of
+from psa_copilot_connectors.connectwise.sandbox.lagging import Lagging
 from psa_copilot_connectors.connectwise.sandbox.shapes import TICKET
+from psa_copilot_connectors.connectwise.sandbox.sla import Slas
+from psa_copilot_connectors.connectwise.sandbox.usual import CUSTOM_FIELDS
 
-MAIL_CONNECTOR = "EmailConnector"  # who enters what customers write
-WORKFLOW = "zWorkflow"  # who enters what nobody wrote
 SUMMARY_LENGTH = 100
-CATEGORY = ("type", "subType", "item")
 ON_BOARD = ("status", *CATEGORY, "team")
-REFERENCES = ("board", *ON_BOARD, "owner", "priority", "source", "company", "contact")
-AUDITED = ("summary", *REFERENCES, "severity", "impact", "externalXRef")
-STAMPS = {"Responded": "dateResponded", "ResolutionPlan": "dateResplan", "Resolved": "dateResolved"}
+REFERENCES = (
+    "board", *ON_BOARD, "owner", "priority", "source", "company", "contact", "sla", "agreement", "workType", "workRole",
+    "site",
+)  # fmt: skip
+AUDITED = ("summary", *REFERENCES, "severity", "impact", "externalXRef", "parentTicketId", "requiredDate")
+SERVICE, PROJECT = "ServiceTicket", "ProjectTicket"
 # Sent with a write to tell how, and not kept.
 ORDERS = [
     "processNotifications",
@@ -49,21 +52,17 @@ READ_ONLY = [
     "slaStatus",
     "contactName",
     "contactEmailAddress",
+    "recordType",
+    "escalationStartDateUTC",
+    "escalationLevel",
+    "minutesWaiting",
+    "respondMinutes",
+    "resPlanMinutes",
+    "resolveMinutes",
 ]
 KEPT_BACK = frozenset({*ORDERS, *READ_ONLY})
-
-
-@dataclass(frozen=True)
-class Change:
-    """What those who registered callbacks want to know."""
-
-    ticket: int
-    action: str  # added, updated, deleted
-    row: Row | None
-    former: Row | None
-    by: str
-    by_note: bool = False
-    silent: bool = False  # skipCallback
+# What people call the fields that hold no reference.
+PLAIN_WORDS = {"title": "summary", "due": "requiredDate", "severity": "severity", "impact": "impact"}
 
 
 class Part(Protocol):
@@ -79,14 +78,16 @@ class Part(Protocol):
 class Tickets:
     """All tickets, each in the shape in which the API shows it."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, slas: Slas) -> None:
         self.desk = desk
+        self.slas = slas
         self.revision = 0
         self.rows = Table(10_001)
+        self.listed = Lagging(self.rows, desk.world)
         self.parts: list[Part] = []
         self.audit: dict[int, list[Row]] = defaultdict(list)
-        self.mails: list[Row] = []
-        self.on_change: Callable[[Change], None] = lambda _: None
+        self.listeners: list[Callable[[Change], None]] = []
+        self._children: dict[int, list[int]] = defaultdict(list)
         self._clock = desk.world.clock
         self._switches = desk.world.switches
         self._by_reference: dict[str, int] = {}
@@ -98,41 +99,60 @@ class Tickets:
             return int(text)
         return self._by_reference.get(text)
 
+    def children_of(self, ticket: int) -> list[Row]:
+        """The tickets that are bundled under one."""
+        return [self.rows.rows[child] for child in self._children.get(ticket, ())]
+
+    def tell(self, change: Change) -> None:
+        """Let everybody know what has happened."""
+        for listener in self.listeners:
+            listener(change)
+
     # By the API.
 
-    def create(self, body: Mapping[str, object], by: str) -> Row:
+    def create(self, body: Mapping[str, object], by: str, record: str = SERVICE) -> Row:
         """A new ticket from a body."""
         at = self._clock.now()
         check_names(body, TICKET, "ticket")
         check_given(body, "ticket", "summary", "company")
-        blank = self._blank(self.rows.new_id(), by, at)
+        blank = self._blank(self.rows.new_id(), by, at) | {"recordType": record}
         board = {"board": {"id": self.desk.board()["id"]}}
-        row = self._enter(self._with_defaults(self._changed(blank, board | dict(body), by, at)), by, at)
+        changed = self._changed(blank, board | dict(body), by, at)
+        row = self._enter(self.slas.ticked({}, self._with_defaults(changed), by, at), by, at)
         for part in self.parts:
             part.ticket_added(row, body, by, at)
-        self.on_change(Change(row["id"], "added", row, None, by, silent=bool(body.get("skipCallback"))))
-        return row
+        self._settle_family({}, row)
+        self.tell(Change(row["id"], "added", row, None, by, order=_orders(body)))
+        return self.rows.rows[int(row["id"])]
 
     def edit(self, ticket: int, changes: Mapping[str, object], by: str, at: datetime | None = None) -> Row:
         """Change fields of a ticket; None blanks one. Nothing happens unless everything can."""
         check_names(changes, TICKET, "ticket")
         old, at = self.rows.rows[ticket], at or self._clock.now()
-        row = self._with_defaults(self._changed(old, changes, by, at))
+        row = self.slas.ticked(old, self._with_defaults(self._changed(old, changes, by, at)), by, at)
         self._audit_changes(old, row, by, at)
         row = self.put(updated(row, by, at))
-        if row["status"] != old["status"] and changes.get("processNotifications") is not False:
-            self._mail_about_status(row, by)
-        self.on_change(Change(ticket, "updated", row, old, by, silent=bool(changes.get("skipCallback"))))
+        self._settle_family(old, row)
+        self.tell(Change(ticket, "updated", row, old, by, order=_orders(changes)))
+        return row
+
+    def set_quietly(self, ticket: int, fields: Mapping[str, object], by: str, at: datetime) -> Row:
+        """Change what no client may write, such as a ticket's place in a family."""
+        old = self.rows.rows[ticket]
+        row = self.put(updated({k: v for k, v in (old | dict(fields)).items() if v is not None}, by, at))
+        self.tell(Change(ticket, "updated", row, old, by, order={"processNotifications": False}))
         return row
 
     def delete(self, ticket: int, by: str) -> None:
         """A ticket is gone, with all that hung on it."""
+        self.listed.before(ticket, None)
         former = self.rows.drop(ticket)
         for part in self.parts:
             part.ticket_deleted(ticket, by)
         self._by_reference.pop(str(former.get("externalXRef") or ""), None)
+        self._settle_family(former, {"id": ticket})
         self.touched()
-        self.on_change(Change(ticket, "deleted", None, former, by))
+        self.tell(Change(ticket, "deleted", None, former, by))
 
     # By people.
 
@@ -140,9 +160,12 @@ class Tickets:
         """A ticket as a file tells it."""
         row = self._blank(line.known_id or self.rows.new_id(), MAIL_CONNECTOR, at)
         row |= {"summary": line.heading(), "externalXRef": line.reference or None}
+        row |= {"requiredDate": whole_second(line.due_at)} if line.due_at else {}
+        row |= {"recordType": PROJECT} if line.origin == "project" else {}
         row |= self._told(line, row["id"])
         row = self._with_defaults(self._closed_or_open({}, row, MAIL_CONNECTOR, at))
-        self.on_change(Change(row["id"], "added", self._enter(row, MAIL_CONNECTOR, at), None, MAIL_CONNECTOR))
+        row = self._enter(self.slas.ticked({}, row, MAIL_CONNECTOR, at), MAIL_CONNECTOR, at)
+        self.tell(Change(row["id"], "added", row, None, MAIL_CONNECTOR))
         return int(row["id"])
 
     def _told(self, line: TicketLine, number: int) -> Row:
@@ -173,8 +196,14 @@ class Tickets:
             "assignee": lambda: {"owner": desk.member(to) if to else None},
             "company": lambda: {"company": desk.company(to)},
             "category": lambda: dict.fromkeys(CATEGORY) | desk.category(board, to),
+            "contact": lambda: {"contact": desk.contact(desk.row_of("company", row["company"]), to)},
         }
-        changes = {name: {"id": value["id"]} if value else None for name, value in words[field]().items()}
+        if field in PLAIN_WORDS:
+            changes: dict[str, object] = {PLAIN_WORDS[field]: to or None}
+        elif field in words:
+            changes = {name: {"id": value["id"]} if value else None for name, value in words[field]().items()}
+        else:
+            raise LookupError(f"nobody sets {field}; there are {', '.join((*words, *PLAIN_WORDS))}")
         login = desk.member(by)["identifier"] if by else WORKFLOW
         self.edit(ticket, {**changes, "processNotifications": False}, login, at)
 
@@ -193,6 +222,7 @@ class Tickets:
     def put(self, row: Row) -> Row:
         """Keep the new shape of a ticket."""
         self.touched()
+        self.listed.before(row["id"], row)
         return self.rows.put(row, row["_info"]["lastUpdated"])
 
     def bump(self, ticket: int, by: str, at: datetime, switch: str) -> None:
@@ -200,25 +230,12 @@ class Tickets:
         if self._switches.on(switch):
             self.put(updated(self.rows.rows[ticket], by, at))
 
-    def mail(self, row: Row, text: str, by: str, because: str) -> None:
-        """A mail would go to the ticket's contact."""
-        self.mails.append(
-            {
-                "at": whole_second(self._clock.now()),
-                "ticket": row["id"],
-                "to": row.get("contactEmailAddress", ""),
-                "text": text,
-                "by": by,
-                "because": because,
-            }
-        )
-
     # How it is done.
 
     def _blank(self, number: int, by: str, at: datetime) -> Row:
         return {
             "id": number,
-            "recordType": "ServiceTicket",
+            "recordType": SERVICE,
             "severity": "Medium",
             "impact": "Medium",
             "allowAllClientsPortalView": False,
@@ -248,6 +265,8 @@ class Tickets:
             raise Refused("ticket", "summary", f"The summary exceeds {SUMMARY_LENGTH} characters.", "MaxLength")
         if "board" in changes:
             self._settle_on_board(row, changes)
+        if self._switches.on("strict_categories") and not self.desk.belongs(row):
+            raise Refused("ticket", "subType", "The subtype or item does not belong to the type.", "InvalidValue")
         return self._closed_or_open(old, row, by, at)
 
     def _set(self, row: Row, name: str, value: object) -> None:
@@ -287,17 +306,26 @@ class Tickets:
     def _closed_or_open(self, old: Row, row: Row, by: str, at: datetime) -> Row:
         if row.get("status") == old.get("status"):
             return row
-        status = self.desk.row_of("status", row.get("status"))
-        stamp = STAMPS.get(status.get("escalationStatus", ""))
-        if stamp and not row.get(stamp):
-            row[stamp] = whole_second(at)
-        row["closedFlag"] = bool(status.get("closedStatus"))
+        row["closedFlag"] = bool(self.desk.row_of("status", row.get("status")).get("closedStatus"))
         row["closedDate"] = whole_second(at) if row["closedFlag"] else None
         row["closedBy"] = by if row["closedFlag"] else None
         return row
 
+    def _settle_family(self, old: Row, new: Row) -> None:
+        """A parent shows that it has children."""
+        former, now = old.get("parentTicketId"), new.get("parentTicketId")
+        if former == now:
+            return
+        if isinstance(former, int) and new["id"] in self._children[former]:
+            self._children[former].remove(new["id"])
+        if isinstance(now, int):
+            self._children[now].append(new["id"])
+        for parent in (former, now):
+            if parent in self.rows.rows:
+                self.put(self.rows.rows[parent] | {"hasChildTicket": bool(self._children[parent])})
+
     def _enter(self, row: Row, by: str, at: datetime) -> Row:
-        self._audit(row["id"], "Ticket", "Ticket was created.", by, at)
+        self.note_audit(row["id"], "Ticket", "Ticket was created.", by, at)
         if row.get("externalXRef"):
             self._by_reference[str(row["externalXRef"])] = row["id"]
         return self.put(row)
@@ -307,9 +335,10 @@ class Tickets:
             former, now = _shown(old.get(name)), _shown(new.get(name))
             if former != now:
                 label = name[0].upper() + name[1:]
-                self._audit(old["id"], label, f'{label} changed from "{former}" to "{now}".', by, at)
+                self.note_audit(old["id"], label, f'{label} changed from "{former}" to "{now}".', by, at)
 
-    def _audit(self, ticket: int, label: str, text: str, by: str, at: datetime) -> None:
+    def note_audit(self, ticket: int, label: str, text: str, by: str, at: datetime) -> None:
+        """A line of the audit trail."""
         self.audit[ticket].append(
             {
                 "text": text,
@@ -321,10 +350,6 @@ class Tickets:
             }
         )
 
-    def _mail_about_status(self, row: Row, by: str) -> None:
-        if self.desk.row_of("board", row["board"]).get("sendToContactFlag"):
-            self.mail(row, f"Status: {row['status']['name']}", by, "status change with processNotifications")
-
 
 def nth(rows: list[Row], number: int) -> Row:
     """One of several, always the same for the same number."""
@@ -335,3 +360,7 @@ def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return str(value.get("identifier") or value.get("name") or "")
     return "" if value is None else str(value)
+
+
+def _orders(body: Mapping[str, object]) -> dict[str, object]:
+    return {name: body[name] for name in ("processNotifications", "skipCallback") if name in body}
