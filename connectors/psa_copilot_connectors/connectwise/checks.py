@@ -39,17 +39,20 @@ class Right:
     level: Literal["warning", "fault"]
     mend: str
     params: Mapping[str, str] = field(default_factory=dict)
+    never_empty: bool = False
+    """Every desk has some, so that an empty list is a missing right."""
 
 
 RIGHTS = (
     Right("tickets", TICKETS, "fault", SERVICE),
-    Right("boards", "/service/boards", "fault", TABLES),
-    Right("priorities", "/service/priorities", "fault", TABLES),
+    Right("boards", "/service/boards", "fault", TABLES, never_empty=True),
+    Right("priorities", "/service/priorities", "fault", TABLES, never_empty=True),
     Right(
         "members",
         "/system/members",
         "warning",
         "the short list serves; the role needs Inquire on System > Member Maintenance",
+        never_empty=True,
     ),
     Right("callbacks", "/system/callbacks", "warning", f"no webhooks then, only polls; {TABLES}"),
     Right(
@@ -57,6 +60,7 @@ RIGHTS = (
         "/company/contacts",
         "warning",
         "clients' own IT staff is not told from users then; the role needs Inquire on Companies > Contacts",
+        never_empty=True,
     ),
     Right(
         "calendars",
@@ -103,9 +107,13 @@ async def _rights(site: Site) -> tuple[Right, ...]:
 
 async def _may_read(site: Site, right: Right) -> Finding:
     try:
-        await site.get(right.path, {**right.params, "pageSize": 1}, doing=f"read {right.about}", may_lack=True)
+        rows, _ = await site.page(
+            right.path, {**right.params, "pageSize": 1}, doing=f"read {right.about}", may_lack=True
+        )
     except PsaError as exc:
         return Finding(right.level, right.about, f"{exc.why}; {right.mend}")
+    if right.never_empty and not rows:
+        return Finding(right.level, right.about, f"nothing is shown; {right.mend}")
     return Finding("ok", right.about, "may be read")
 
 

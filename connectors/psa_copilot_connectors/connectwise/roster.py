@@ -120,9 +120,12 @@ class Roster:
         """Everybody who works here; the short list serves where the role may not read the long one."""
         if self._members_at == MEMBERS:
             try:
-                return await self._site.all(MEMBERS, {"fields": MEMBER_FIELDS}, doing="list members")
+                rows = await self._site.all(MEMBERS, {"fields": MEMBER_FIELDS}, doing="list members")
             except (NotFound, Rejected):
-                self._members_at = SHORT_MEMBERS
+                rows = []
+            if rows:
+                return rows
+            self._members_at = SHORT_MEMBERS  # a list without anybody on it is a missing right, too
         return await self._site.all(SHORT_MEMBERS, doing="list members")
 
     async def live_boards(self) -> list[Row]:

@@ -32,7 +32,13 @@ class Site:
 
     async def get(self, path: str, params: Row | None = None, *, doing: str, may_lack: bool = False) -> Answer:
         """Read; `may_lack`: older servers do not know this page, so its 404 says nothing about the codebase."""
-        return await self._ask(lambda api: api.get(path, params, doing=doing), may_lack=may_lack)
+        try:
+            return await self._ask(lambda api: api.get(path, params, doing=doing), may_lack=may_lack)
+        except NotReady as exc:
+            # Nobody knows what a missing right looks like everywhere; some servers may answer it with a page.
+            if exc.why.startswith("HTTP 403"):
+                raise Rejected(exc.connection, exc.doing, f"{exc.why}; the account's role lacks a right") from exc
+            raise
 
     async def row(self, path: str, *, doing: str) -> Row:
         """Read one record."""
