@@ -55,6 +55,7 @@ from psa_copilot.models import (
     Ticket,
 )
 from psa_copilot.plugin import Found, Plugin, PluginSettings, Standing, Tools
+from psa_copilot.text import Draft, Kcs, Template, Templates
 
 __all__ = [
     "Action",
@@ -76,6 +77,7 @@ __all__ = [
     "Contact",
     "Delivery",
     "Directory",
+    "Draft",
     "Duration",
     "EditNote",
     "Event",
@@ -87,6 +89,7 @@ __all__ = [
     "Hint",
     "Hours",
     "Http",
+    "Kcs",
     "LinkTo",
     "Llm",
     "LogTime",
@@ -113,6 +116,8 @@ __all__ = [
     "Standing",
     "Status",
     "Step",
+    "Template",
+    "Templates",
     "Thread",
     "Ticket",
     "TicketPage",

@@ -1,15 +1,12 @@
 """Summarize: one internal recap on a thread worth one, silence else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
 
-from psa_copilot import ActorClass, AddNote, Change, Event, EventKind, Message, Source, Thread, Tools
-from psa_copilot.text import Text
-from psa_copilot_plugins.summarize import Summarize
-from tests.core.talk import START, message, thread
+from psa_copilot import ActorClass, AddNote, Change, Event, EventKind, Message, Source, Thread
+from tests.core.talk import message, thread
+from tests.plugins.summaries import run, tools_for
 
 TALK = (
     "C: Tray 2 prints blank pages since Thursday, and we have letters to send.",
@@ -17,26 +14,6 @@ TALK = (
     "C: Yes, tray 1 works.",
     "T: Then I will order a new sensor.",
 )
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """What was written on this thread before."""
-
-    note: str | None = None
-
-    def last_note(self) -> str | None:
-        return self.note
-
-    def verdicts(self) -> list[tuple[str, str]]:
-        return []
-
-
-class NoTickets:
-    """A mirror with nothing in it."""
-
-    def get(self, ref: object) -> None:
-        return None
 
 
 def added(*messages: Message) -> Change:
@@ -56,9 +33,7 @@ def added(*messages: Message) -> Change:
 
 async def wishes(talk: Thread, news: Sequence[Message] | None = None, note: str | None = None) -> list[AddNote]:
     change = added(*(talk.messages[-1:] if news is None else news))
-    tools = Tools(now=START + timedelta(days=1), past=Remembered(note), tickets=NoTickets(), text=Text())
-    actions = await Summarize(Summarize.Settings()).run(change, talk, tools)
-    return [action for action in actions if isinstance(action, AddNote)]
+    return await run(change, talk, tools_for(talk, note=note))
 
 
 async def test_a_long_thread_gets_one_living_recap() -> None:

@@ -83,7 +83,8 @@ class Text:
 
         ValueError names what the template cannot put.
         """
-        note = template.written(draft, thread.ticket) if template else draft.text()
+        ticket = public(thread).ticket if public_only else thread.ticket
+        note = template.written(draft, ticket) if template else draft.text()
         known = [*also, template.text] if template else also
         return shaped(masked(self.supported(note, thread, public_only=public_only, also=known), thread))
 

@@ -69,7 +69,7 @@ def _drafted(extract: Extract, others: Sequence[Ticket]) -> Draft:
 
 LABELS = {
     "observed": "User saw",
-    "contact": "Contact, 14 days",
+    "contact": "Contact lately",
     "not_done": "Not done, and why",
     "personal": "Also",
 }

@@ -83,7 +83,7 @@ def resolution(thread: Thread) -> Kcs:
     extract.used.update(each for each in (cure, cause) if each)
     issue = extract.problem()
     return Kcs(
-        issue="" if issue == f"{NOT_STATED}." else issue,
+        issue=issue if "[#" in issue and '"' in issue else "",
         environment=environment(extract.reading.sentences),
         cause=f"{extract.quotes([cause])}." if cause else "",
         resolution=f"{extract.quotes([cure])}." if cure else "",

@@ -28,4 +28,10 @@ def _told(message: Message) -> str:
 
 def public(thread: Thread) -> Thread:
     """The thread as the customer sees it. Its messages are numbered otherwise: a note made of it cites none."""
-    return thread.model_copy(update={"messages": tuple(each for each in thread.messages if not each.internal)})
+    tickets = tuple(ticket.model_copy(update=_OURS) for ticket in thread.tickets)
+    messages = tuple(each for each in thread.messages if not each.internal)
+    return thread.model_copy(update={"tickets": tickets, "messages": messages})
+
+
+_OURS = dict.fromkeys(("board", "status", "priority", "category", "assignee", "team"), "")
+"""How the desk files a ticket is its own business."""
