@@ -20,6 +20,8 @@ TAMPERED = frozenset({"1.82.7", "1.82.8"})
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _LONGEST_RETRY_AFTER = 30.0
+_LONGEST_CHAIN = 10
+_NOT_SENT = frozenset({"ClientConnectorError", "ClientConnectorDNSError", "ConnectTimeout", "UnsupportedProtocol"})
 
 _loading = threading.Lock()
 
@@ -27,14 +29,13 @@ _loading = threading.Lock()
 class ModelFailed(Exception):
     """A request that brought no reply. The words say what happened, never what was asked or with which key."""
 
-    def __init__(self, why: str, *, status: int = 0, again: bool = False, retry_after: float = 0.0) -> None:
+    def __init__(
+        self, why: str, *, status: int = 0, again: bool = False, retry_after: float = 0.0, maybe_charged: bool = False
+    ) -> None:
         super().__init__(why)
         self.why, self.status, self.again, self.retry_after = why, status, again, retry_after
-
-    @property
-    def maybe_charged(self) -> bool:
+        self.maybe_charged = maybe_charged
         """The model may have worked for it though no reply came."""
-        return self.status == 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +73,7 @@ async def complete(request: Request) -> Reply:
             answer = await _litellm().acompletion(**_arguments(request))
         return _reply(answer)
     except TimeoutError:
-        failed = ModelFailed(f"no answer within {request.timeout:g} s", again=True)
+        failed = ModelFailed(f"no answer within {request.timeout:g} s", again=True, maybe_charged=True)
     except ModelFailed as error:
         failed = error
     except Exception as error:  # noqa: BLE001  whatever litellm raises may quote the key or the text
@@ -178,15 +179,28 @@ def _reply(answer: Any) -> Reply:
 def _named(error: Exception) -> ModelFailed:
     status = getattr(error, "status_code", 0)
     status = status if isinstance(status, int) else 0
-    if "Timeout" in type(error).__name__:
-        return ModelFailed("no answer in time", again=True)
-    if "Connection" in type(error).__name__:
+    causes = _causes(error)
+    if _NOT_SENT & causes:
         return ModelFailed("no connection to the model's server", again=True)
+    if any("Timeout" in name for name in causes):
+        return ModelFailed("no answer in time", again=True, maybe_charged=True)
+    if any("Connection" in name for name in causes):
+        return ModelFailed("the connection to the model's server was cut", again=True, maybe_charged=True)
     if status in (401, 403):
         return ModelFailed(f"HTTP {status}: the server does not accept the key; check llm.api_key", status=status)
     if status in _BUSY:
         return ModelFailed(f"HTTP {status}", status=status, again=True, retry_after=_retry_after(error))
-    return ModelFailed(f"HTTP {status}" if status else type(error).__name__, status=status or 1)
+    return ModelFailed(f"HTTP {status}" if status else type(error).__name__, status=status)
+
+
+def _causes(error: BaseException) -> set[str]:
+    """What an error is, and what it came from: litellm calls a refused connection HTTP 500."""
+    names: set[str] = set()
+    cause: BaseException | None = error
+    while cause is not None and len(names) < _LONGEST_CHAIN:
+        names.add(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    return names
 
 
 def _retry_after(error: Exception) -> float:
