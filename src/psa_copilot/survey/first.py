@@ -64,7 +64,7 @@ def _hidden(standing: Standing, scene: Scene, keys: Mapping[str, Sighting]) -> I
     elif awaits_answer(standing) and scene.meaning(ticket) in LOOKS_DONE:
         yield Term(f"it is parked in {ticket.status} though the customer has written since", 20)
     if "untouched" in keys:
-        yield Term(keys["untouched"].why, 30)
+        yield Term("nobody has begun to work on it", 30)
     elif is_untouched(standing):
         yield Term("nobody has ever worked on it", 15)
     still = standing.calendar.business_days_between(moved_at(standing), scene.now)
