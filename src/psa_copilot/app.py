@@ -354,8 +354,11 @@ class Trial:
     wishes: tuple[TrialWish, ...]
 
 
-async def try_plugin(config: Config, plugin: str, ref: Ref) -> Trial:
-    """Run one plugin on one ticket as it stands in the PSA now; nothing is written and nothing is remembered."""
+async def try_plugin(config: Config, plugin: str, ref: Ref, note: str = "") -> Trial:
+    """Run one plugin on one ticket as it stands in the PSA now; nothing is written and nothing is remembered.
+
+    `note` names the one to show, for a plugin that writes several, whether or not there is an occasion for it.
+    """
     enabled = _named_plugin(config, plugin)
     if ref.connection not in config.connections:
         raise ConfigError(f"connections: there is no {ref.connection}; known: {', '.join(config.connections)}")
@@ -367,7 +370,7 @@ async def try_plugin(config: Config, plugin: str, ref: Ref) -> Trial:
         stack.push_async_callback(line.connector.http.close)
         await line.connector.known_good()
         line.directory = await line.connector.directory()
-        return await _trial(config, enabled, store, line, ref)
+        return await _trial(config, enabled, store, line, ref, note)
 
 
 def _named_plugin(config: Config, plugin: str) -> EnabledPlugin:
@@ -377,10 +380,11 @@ def _named_plugin(config: Config, plugin: str) -> EnabledPlugin:
     return enabled
 
 
-async def _trial(config: Config, enabled: EnabledPlugin, store: Store, line: Line, ref: Ref) -> Trial:
+async def _trial(config: Config, enabled: EnabledPlugin, store: Store, line: Line, ref: Ref, note: str) -> Trial:
     sync = Sync(line, store, lambda: None)
     thread = await sync.glance(ref)
-    change = Change(thread_id=thread.id, revision=thread.revision, key="try")
+    facts = {"note": note} if note else {}
+    change = Change(thread_id=thread.id, revision=thread.revision, key="try", facts=facts)
     lines: Mapping[str, Line] = {line.name: line}
     dispatch = Dispatch(config, store, lines, lambda: None)
     why = stopped(config, line, thread, thread.ticket)

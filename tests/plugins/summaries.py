@@ -7,8 +7,21 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from psa_copilot import ActorClass, AddNote, Change, Event, EventKind, Field, Llm, Meaning, Source, Standing, Thread
-from psa_copilot import Ticket, Tools
+from psa_copilot import (
+    ActorClass,
+    AddNote,
+    Change,
+    Event,
+    EventKind,
+    Field,
+    Llm,
+    Meaning,
+    Source,
+    Standing,
+    Thread,
+    Ticket,
+    Tools,
+)
 from psa_copilot.llm import Call
 from psa_copilot.text import Text
 from psa_copilot_plugins.summarize import Summarize

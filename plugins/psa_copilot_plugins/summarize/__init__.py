@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
@@ -22,7 +23,7 @@ from psa_copilot import (
     Tools,
 )
 from psa_copilot_plugins.summarize import answers
-from psa_copilot_plugins.summarize.occasion import Occasion, occasion
+from psa_copilot_plugins.summarize.occasion import NothingYet, Occasion, occasion
 
 LATELY = timedelta(days=14)
 _PASSING = re.compile(r"\[#\d+\]|\b\w{3} \d\d \w{3} \d\d:\d\d UTC")
@@ -68,20 +69,21 @@ class Summarize(Plugin):
 
     async def _shown(self, note: str, thread: Thread, tools: Tools) -> list[Action]:
         """What the note of that name would be, whether or not there is an occasion for it."""
+        tools = replace(tools, past=NothingYet())
         match note:
             case "handoff":
                 return await self._hand_off("a try", thread, tools)
             case "resolution":
                 return await self._resolution(thread, tools)
             case _:
-                return await self._recap(Occasion(news="a try"), thread, tools)
+                return await self._recap(Occasion(news="a try", always=True), thread, tools)
 
     # -- the recap -------------------------------------------------------------------------------------------
 
     async def _recap(self, now: Occasion, thread: Thread, tools: Tools) -> list[Action]:
         living = tools.past.last_note()
         wanted = now.news or now.reopened or (now.handed_over and living)
-        if not (wanted and self._is_long(thread)):
+        if not (wanted and (now.always or self._is_long(thread))):
             return []
         answer = await tools.llm.ask(answers.RECAP, tools.text.transcript(thread), answer=answers.RecapAnswer)
         extract = tools.text.recap_draft(thread, discreet=bool(tools.standing.confidential))

@@ -20,6 +20,24 @@ class Occasion:
     handed_over: str = ""
     reopened: bool = False
     resolved: bool = False
+    always: bool = False
+    """Somebody wants to see the recap, however short the thread is."""
+
+
+class NothingYet:
+    """A past without any note: what is only shown is no repetition."""
+
+    def last_note(self) -> str | None:
+        """None yet."""
+        return None
+
+    def verdicts(self) -> list[tuple[str, str]]:
+        """None yet."""
+        return []
+
+    def noted(self, purpose: str) -> list[str]:
+        """None yet."""
+        return []
 
 
 def occasion(change: Change, thread: Thread, tools: Tools, silence: timedelta) -> Occasion:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from psa_copilot.cli import desk, output, shapes
-from psa_copilot.cli.options import AsJson, ConfigFile, PluginArgument, TicketArgument
+from psa_copilot.cli.options import AsJson, ConfigFile, PluginArgument, TemplateOption, TicketArgument
 
 if TYPE_CHECKING:
     from psa_copilot.app import Trial
@@ -34,10 +34,11 @@ def try_plugin(
     ticket: TicketArgument,
     config: ConfigFile = desk.DEFAULT_CONFIG,
     as_json: AsJson = False,
+    template: TemplateOption = None,
 ) -> None:
     """Show what a plugin would write on a ticket, and how that would be judged; writes nothing.
 
-    Works beside a running daemon and without one.
+    Works beside a running daemon and without one. With a template, the note is shown as it would look by it.
 
     JSON: {"ticket", "plugin", "silent": why it wishes for nothing, or "", "wishes": [{"wish", "action", "body",
     "because", "evidence", "confidence", "verdict", "reason"}]}.
@@ -45,12 +46,24 @@ def try_plugin(
     from psa_copilot import app, logs
 
     logs.setup(level="warning")
-    trial = asyncio.run(app.try_plugin(desk.read_config(config), plugin, ticket))
+    settings, note = _with_template(desk.read_config(config), plugin, template)
+    trial = asyncio.run(app.try_plugin(settings, plugin, ticket, note))
     if as_json:
         output.show_json(_trial(trial))
     else:
         for line in _trial_lines(trial):
             output.say(line)
+
+
+def _with_template(config: Config, plugin: str, template: str | None) -> tuple[Config, str]:
+    """The configuration with the template that is tried, and the note that it is for: the recap if none is named."""
+    if template is None or plugin not in config.plugins:
+        return config, ""
+    from psa_copilot.config import with_template
+
+    note, named, file = template.partition("=")
+    note, file = (note, file) if named else ("recap", template)
+    return with_template(config, plugin, note, Path(file)), note
 
 
 def _trial(trial: Trial) -> dict[str, Any]:

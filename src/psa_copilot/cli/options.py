@@ -47,5 +47,11 @@ TicketArgument = Annotated[Ref, typer.Argument(metavar="TICKET", parser=_ref, he
 TicketOption = Annotated[
     Ref | None, typer.Option("--ticket", metavar="TICKET", parser=_ref, help="Only this ticket, as in main/48213.")
 ]
+TemplateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[NOTE=]FILE", help="Try this template: recap (when NOTE is left out), handoff or resolution."
+    ),
+]
 PluginArgument = Annotated[str, typer.Argument(metavar="PLUGIN", help="A plugin's name under `plugins:`.")]
 DecisionArgument = Annotated[int, typer.Argument(metavar="ID", help="A decision's number in the ledger.")]

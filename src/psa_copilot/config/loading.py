@@ -16,9 +16,12 @@ from psa_copilot.clock import LOOPBACK
 from psa_copilot.config import faults
 from psa_copilot.config.document import Document, Where, dotted, read
 from psa_copilot.config.settings import Config, Connection, EnabledPlugin, Keep, StopLists, Web
+from psa_copilot.config.templates import template_from
 from psa_copilot.errors import ConfigError, PluginBroken
 from psa_copilot.llm import LlmSettings
 from psa_copilot.redact import SECRETS, Secrets
+from psa_copilot.text import Templates
+from psa_copilot.text.template import is_file_name
 
 DEFAULT_DATABASE = "sqlite:///psa-copilot.db"
 
@@ -180,6 +183,8 @@ def _prepared(document: Document, where: Where, model: type[BaseModel], values: 
     for name, field in model.model_fields.items():
         if f"{name}_file" in ready and faults.mentions(field.annotation, SecretStr):
             ready[name] = _from_file(document, where, name, ready, ready.pop(f"{name}_file"))
+        if isinstance(ready.get(name), dict) and faults.mentions(field.annotation, Templates):
+            ready[name] = _with_templates(document, (*where, name), ready[name])
         if name in ready and faults.is_moment(field):
             ready[name] = _in_utc(ready[name])
     return ready
@@ -204,6 +209,21 @@ def _from_file(document: Document, where: Where, name: str, values: dict[str, An
     if not secret:
         document.wrong(at, f"{path} is empty; write the secret into it")
     return secret
+
+
+def _with_templates(document: Document, where: Where, values: dict[str, Any]) -> dict[str, Any]:
+    """The templates with those read that the file only names."""
+    return {name: _template(document, (*where, name), value) for name, value in values.items()}
+
+
+def _template(document: Document, where: Where, value: Any) -> Any:
+    if not (isinstance(value, str) and is_file_name(value)):
+        return value
+    try:
+        return template_from(document.path.parent / value)
+    except ConfigError as exc:
+        document.wrong(where, str(exc))
+        return {"text": ""}  # keeps the key from being called wrong besides
 
 
 def _in_utc(value: Any) -> Any:

@@ -21,6 +21,11 @@ FILE_ENDINGS = (".j2", ".jinja", ".txt")
 _NAME = "<template>"
 
 
+def is_file_name(value: str) -> bool:
+    """Whether this names a file with a template, and is none itself."""
+    return "\n" not in value and "{" not in value and value.endswith(FILE_ENDINGS)
+
+
 class Template(BaseModel):
     """The text of one template, and the file that it came from."""
 
