@@ -14,7 +14,7 @@ from psa_copilot import Http, registry
 from psa_copilot.clock import LOOPBACK, Clock
 from psa_copilot.config import Config, Keep, StopLists, Web, load
 from psa_copilot.desk import Desk
-from psa_copilot.plugin import When
+from psa_copilot.plugin import PluginSettings, When
 from psa_copilot.testing import LocalBudget
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -72,7 +72,7 @@ def test_every_setting_that_is_switched_off_works_when_it_is_switched_on(number:
 def test_they_work_all_together(read: Read) -> None:
     config = read(with_switched_on(switched_off()))
     assert config.web.url == "https://copilot.example"
-    assert config.plugins.keys() == {"summarize", "summarize-vips"}
+    assert config.plugins.keys() == {"summarize", "summarize-vips", "stale_sweeper"}
 
 
 def test_a_default_that_is_shown_is_the_default(read: Read) -> None:
@@ -116,18 +116,23 @@ def known(model: type[BaseModel]) -> set[str]:
 
 def test_every_setting_is_shown() -> None:
     connector, summarize = registry.connector("connectwise"), registry.plugin("summarize")
+    sweeper = registry.plugin("stale_sweeper")
     assert shown("web") == known(Web)
     assert shown("stop") == known(StopLists)
     assert shown("keep") == known(Keep)
     assert shown("connections", "main") == known(connector.Settings)
     assert shown("plugins", "summarize") | {"use"} == known(summarize.Settings)
     assert shown("plugins", "summarize", "when") == known(When)
+    assert shown("plugins", "stale_sweeper") | known(PluginSettings) == known(sweeper.Settings)
+    for name, field in sweeper.Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) and name != "when":
+            assert shown("plugins", "stale_sweeper", name) == known(field.annotation)
     assert shown("connections", "main", "desk") == known(Desk)
     assert shown() == {"database", "web", "connections", "llm", "plugins", "stop", "keep"}
 
 
 def test_every_setting_has_its_line_of_explanation_above_it() -> None:
     for number, line in enumerate(lines()):
-        section = line.rstrip(":") in ("web", "  main", "  summarize")
+        section = line.rstrip(":") in ("web", "  main", "  summarize", "  stale_sweeper")
         if KEY.match(line) and not section:
             assert lines()[number - 1].strip().startswith("# "), line

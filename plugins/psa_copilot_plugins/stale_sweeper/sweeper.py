@@ -1,0 +1,101 @@
+"""The plugin: sweeps find, a run looks again and says it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Literal
+
+from psa_copilot import (
+    Action,
+    ActorClass,
+    AddNote,
+    Change,
+    ChangeField,
+    EventKind,
+    Field,
+    Found,
+    Mention,
+    Plugin,
+    Standing,
+    Thread,
+    Tools,
+)
+from psa_copilot_plugins.stale_sweeper import due, ladder, thanks
+from psa_copilot_plugins.stale_sweeper.due import Due
+from psa_copilot_plugins.stale_sweeper.settings import SweeperSettings
+
+Look = Callable[[Standing, SweeperSettings, datetime], Iterator[Due]]
+
+LOOKS: tuple[Look, ...] = (
+    due.untouched,
+    due.idle,
+    ladder.silent,
+    due.waited,
+    due.no_progress,
+    due.nothing_scheduled,
+    due.sla_risk,
+    due.backlog,
+)
+
+
+class StaleSweeper(Plugin):
+    """Says once of each step what has stopped moving; closes only by a rule that the admin has written."""
+
+    name = "stale_sweeper"
+    on = frozenset({EventKind.FIELD_CHANGED, EventKind.MESSAGE_ADDED})
+    wishes = frozenset({"add_note internal", "change_field status"})
+    Settings = SweeperSettings
+
+    settings: SweeperSettings
+
+    def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterator[Found]:
+        """Every step that is due on these tickets."""
+        for standing in tickets:
+            for one in self._due(standing, now):
+                yield one.found(standing, now)
+
+    def _due(self, standing: Standing, now: datetime) -> Iterator[Due]:
+        if due.left_alone(standing, self.settings, now):
+            return
+        for look in LOOKS:
+            yield from (one for one in look(standing, self.settings, now) if one.since <= now)
+
+    async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
+        """What was found, if it is still so; else whether a thanks has reopened the ticket."""
+        if "kind" in change.facts:
+            return self._say(change, thread, tools)
+        return [*thanks.restore(change, thread, tools)] if self.settings.restore_thanks else []
+
+    def _say(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
+        standing = tools.standing
+        still = next((one for one in self._due(standing, tools.now) if one.key == change.key), None)
+        if still is None or change.facts["ticket"] != str(standing.ticket.ref):
+            return []
+        if still.kind == "silent" and _customer_was_last(thread, standing):
+            return []
+        return self._close(still, standing) if still.rule else [self._nudge(still, standing)]
+
+    def _nudge(self, one: Due, standing: Standing) -> Action:
+        evidence = (standing.last_key,) if standing.last_key else ()
+        if self.settings.nudge == "digest":
+            return Mention(body=one.says, because=one.says, evidence=evidence)
+        tells = frozenset[Literal["sla"]]({"sla"} if one.kind == "sla" else ())
+        body = f"Nudge: {one.says}."
+        return AddNote(body=body, because=one.says, evidence=evidence, purpose="nudge", tells=tells)
+
+    def _close(self, one: Due, standing: Standing) -> list[Action]:
+        """The status by the rule, and a note with the rule and its clock; true too where the status is refused."""
+        rule, status, evidence = self.settings.closing[one.rule], standing.ticket.status, (standing.last_key,)
+        body = f"Closing rule {one.rule}: {status!r} is to become {rule.to!r}.\nClock: {one.says}."
+        return [
+            ChangeField(field=Field.STATUS, to=rule.to, was=status, because=one.says, evidence=evidence, rule=one.rule),
+            AddNote(body=body, because=one.says, evidence=evidence, purpose="resolution", rule=one.rule),
+        ]
+
+
+def _customer_was_last(thread: Thread, standing: Standing) -> bool:
+    """Whether the customer's is the last word that both sides can read: a technician's internal note answers nobody."""
+    seen = [message for message in thread.spoken() if message.ticket == standing.ticket.ref and not message.internal]
+    asked = max((message.sent_at for message in seen if message.by is ActorClass.TECHNICIAN), default=None)
+    return asked is None or (standing.customer_at is not None and standing.customer_at >= asked)
