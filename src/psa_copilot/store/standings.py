@@ -247,10 +247,24 @@ def _standing(thread: Thread) -> dict[str, Any]:
         "customer_at": _newest(words, CUSTOMERS),
         "technician_at": _newest(spoken, (ActorClass.TECHNICIAN,)),
         "responded_at": next((m.sent_at for m in words if m.by is ActorClass.TECHNICIAN and not m.internal), None),
-        "away_until": max(filter(None, (text.back_from(message) for message in after)), default=None),
+        "away_until": _away_until(thread, text),
         "bounced": any(text.quiet(message, thread) == "bounce" for message in after),
         "messages": len(spoken),
     }
+
+
+def _away_until(thread: Thread, text: Text) -> datetime | None:
+    """What the newest automatic reply says of the return, unless the customer has written since.
+
+    A technician's note after it does not bring the customer back.
+    """
+    for message in reversed(thread.messages):
+        reason = "ours" if message.by in (ActorClass.TECHNICIAN, ActorClass.COPILOT) else text.quiet(message, thread)
+        if reason == "auto-reply":
+            return text.back_from(message)
+        if not reason:
+            return None
+    return None
 
 
 def _newest(messages: Iterable[Message], by: tuple[ActorClass, ...]) -> datetime | None:
