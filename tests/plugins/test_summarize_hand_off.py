@@ -50,7 +50,7 @@ async def test_it_says_all_that_a_transferable_escalation_says() -> None:
 
 
 async def test_it_keeps_to_the_shape_of_a_note() -> None:
-    wordy = "the import of the price list stopped with error 17 again after we changed the field for the tax number " * 2
+    wordy = "the import of the price list stopped with error 17 again after we changed the field for the tax " * 2
     lines = [f"{'CTN'[number % 3]}: On day {number} we tested that {wordy}." for number in range(90)]
     here = thread(*lines, **FILED)
     others = [ticket(number=str(number), title="The tray " * 9, board="Help Desk") for number in range(9)]

@@ -1,6 +1,8 @@
 """Summarize: what solved a ticket is kept in four fields, and nothing internal reaches a customer with it."""
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -13,16 +15,17 @@ TALK = (
     "T: The cause was a worn toner sensor. I replaced the sensor and cleaned tray 2.",
     "C: It prints again, thank you.",
 )
+Given = Mapping[str, Any]
 SOLVED = moved(Field.STATUS, "Open", "Solved")
-DONE = {"status": "Solved", "meaning": Meaning.RESOLVED, "company": "Kestrel Foods"}
+DONE: dict[str, object] = {"status": "Solved", "meaning": Meaning.RESOLVED, "company": "Kestrel Foods"}
 
 
 def talk(*lines: str, **fields: object) -> Thread:
     return thread(*(lines or TALK), **(DONE | fields))
 
 
-async def solved(here: Thread, change: Change = SOLVED, tools: dict[str, object] | None = None, **given: object):  # type: ignore[no-untyped-def] # a note or none
-    notes = await run(change, here, tools_for(here, **(tools or {})), **given)  # type: ignore[arg-type] # as the tests say
+async def solved(here: Thread, change: Change = SOLVED, *, tools: Given | None = None, **given: Any) -> list[AddNote]:
+    notes = await run(change, here, tools_for(here, **(tools or {})), **given)
     return [note for note in notes if note.purpose == "resolution"]
 
 
@@ -41,7 +44,9 @@ async def test_a_solved_ticket_gets_its_four_fields() -> None:
 
 async def test_three_of_four_pass_and_say_what_is_missing() -> None:
     [note] = await solved(talk(TALK[0], "T: I replaced the sensor and cleaned tray 2.", TALK[2]))
-    assert note.body.splitlines()[0] == "Resolved: (extract) I replaced the sensor and cleaned tray 2; cause not stated."
+    assert (
+        note.body.splitlines()[0] == "Resolved: (extract) I replaced the sensor and cleaned tray 2; cause not stated."
+    )
     assert "Cause: not stated." in note.body
 
 
@@ -75,7 +80,7 @@ async def test_off_and_confidential_are_silent() -> None:
 
 # -- what the customer may see ----------------------------------------------------------------------------------
 
-PUBLIC = {"resolution_place": "resolution", "customers": ["Kestrel Foods"]}
+PUBLIC: dict[str, Any] = {"resolution_place": "resolution", "customers": ["Kestrel Foods"]}
 
 
 async def test_the_customer_sees_it_only_where_the_company_is_named() -> None:
@@ -92,7 +97,23 @@ async def test_what_is_only_said_internally_does_not_make_a_public_note_complete
     assert await solved(inside, **PUBLIC) == []
 
 
-WORDS = "gateway invoice Orlan Petrosyan quarrel 7719 QX-4471 dentist leaks margin 41.5 cheap vendor backup Brno".split()
+WORDS = [
+    "gateway",
+    "invoice",
+    "Orlan",
+    "Petrosyan",
+    "quarrel",
+    "7719",
+    "QX-4471",
+    "dentist",
+    "leaks",
+    "margin",
+    "41.5",
+    "cheap",
+    "vendor",
+    "backup",
+    "Brno",
+]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -117,7 +138,8 @@ async def test_no_internal_word_ever_reaches_a_customer_visible_place(seed: int)
             "resolution": {"text": f"Replaced {secret[2]} by ghostwriter", "messages": list(range(1, 7))},
         }
     )
-    for tools in ({}, {"llm": model}):
+    given: tuple[Given, ...] = ({}, {"llm": model})
+    for tools in given:
         for note in await solved(here, tools=tools, **PUBLIC):
             assert note.place == "resolution"
             told = note.body.casefold()

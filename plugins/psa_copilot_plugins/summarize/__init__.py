@@ -199,9 +199,8 @@ class Summarize(Plugin):
         """The note, and what went wrong on the way: a model's where it is of use, else the thread's own sentences."""
         if draft is not None:
             proper = tools.text.proper(draft, model=tools.llm.model)
-            body, why = self._by_template(proper, thread, tools, also or [], public_only)
-            if _says_something(body):
-                return body, why
+            if _says_something(tools.text.supported(proper.first, thread)):
+                return self._by_template(proper, thread, tools, also or [], public_only)
         return self._by_template(extract, thread, tools, also or [], public_only)
 
     def _by_template(
@@ -220,10 +219,10 @@ def _same(body: str, *earlier: str) -> bool:
     return any(_PASSING.sub("", body) == _PASSING.sub("", said) for said in earlier)
 
 
-def _says_something(body: str) -> bool:
+def _says_something(first: str) -> bool:
     """Whether anything is left of the first line of a model's note."""
-    first = body.partition("\n")[0].partition(": ")[2].strip(" .")
-    return len(first.split()) > 1 and first != answers.NOT_STATED
+    said = first.partition(": ")[2].strip(" .")
+    return len(said.split()) > 1 and said != answers.NOT_STATED
 
 
 def _stated(tools: Tools, said: str, thread: Thread, *, public_only: bool) -> str:

@@ -19,7 +19,7 @@ FEWEST_LETTERS = 4
 """A shorter name of a client may be any word."""
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,500}>|<!--.*?-->", re.DOTALL)
-_MARKER = re.compile(r"^.*-- copilot/.*$", re.MULTILINE)
+_MARKER = re.compile(r"-- copilot/\S*(?:\s[a-z2-7]{10}\b)?")
 _QUOTED = re.compile(r'"[^"\n]*"|“[^”\n]*”')
 _END = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?][\"”'])|(?<=\])) +(?!\[#)")
 
@@ -39,9 +39,9 @@ _NEVER = {
         r"should have (?:known|noticed|done|checked)|failed to (?:follow|do|read|respond|understand)|user error|"
         r"(?:difficult|annoying|rude|impatient|clueless) (?:customer|user|client)"
     ),
-    "mood": r"sentiment|(?:mood|satisfaction|frustration|anger|urgency|priority) (?:score|level|index|rating)\W{0,3}\d",
+    "mood": r"sentiment|(?:mood|satisfaction|frustration|anger|urgency|priority) (?:score|level|index|rating)\W{0,3}\d+",
     "confidence": (
-        r"confidence\W{0,3}(?:score|level|is|of|:)?\W{0,3}\d|\d+ ?% (?:sure|confiden\w+|certain\w*)|"
+        r"confidence\W{0,3}(?:score|level|is|of|:)?\W{0,3}\d+|\d+ ?% (?:sure|confiden\w+|certain\w*)|"
         r"(?:high|medium|low) confidence"
     ),
     "self": (
