@@ -140,6 +140,11 @@ DEVIATIONS = (
         lambda fault, exchange: exchange.status in (502, 504) and fault.rule == "media",
     ),
     Deviation(
+        "nobody knows what a 403 holds",
+        "exact 403 bodies",
+        lambda fault, exchange: exchange.status == 403 and fault.rule in ("media", "json"),
+    ),
+    Deviation(
         "nothing is left at an old codebase",
         "A cloud codebase upgrade makes the old codebase 404",
         lambda fault, exchange: exchange.status == 404 and fault.rule == "media" and fault.side == "answer",

@@ -106,6 +106,11 @@ async def use_through_bad_days(psa: Sandbox, http: Http) -> None:
         http.clock.set(psa.now(), SPEED)
     psa.switch(codebase="v2026_9/")
     await connector.known_good()
+    for body in ("html", "empty", "json"):
+        rights = [name for name in psa.switches() if name.endswith("_right")]
+        psa.switch(forbidden_body=body, **dict.fromkeys(rights, False))
+        await connected(psa, http).check()
+        psa.switch(**dict.fromkeys(rights, True))
 
 
 # What is wrong is seen

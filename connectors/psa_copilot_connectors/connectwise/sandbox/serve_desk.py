@@ -75,6 +75,8 @@ class DeskServed:
     def _on_board(self, board: int, table: Table) -> list[Row]:
         if board not in self._desk.boards.rows:
             raise Failed(404, "NotFound", f"Board {board} not found")
+        if table is self._desk.associations and not self._desk.world.switches.on("associations"):
+            raise Failed(404, "NotFound", "No resource at typeSubTypeItemAssociations.")
         return [row for row in table if (row.get("board") or {}).get("id", row.get("boardId")) == board]
 
     def _route_clients(self) -> None:

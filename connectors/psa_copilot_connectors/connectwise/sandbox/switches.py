@@ -31,6 +31,9 @@ DOOR = (
         ("403", "no_rows"),
     ),
     Switch("all_notes", True, "Whether the server has allNotes; old ones answer 404."),
+    Switch(
+        "associations", True, "Whether boards tell which types, subtypes and items go together; old ones answer 404."
+    ),
     Switch("changelogs", True, "Whether the server has /service/tickets/changelogs; those before 2025.1 answer 404."),
     Switch(
         "datetime_literal",
