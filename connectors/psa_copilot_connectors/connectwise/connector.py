@@ -69,7 +69,7 @@ class ConnectWise(Connector):
         contacts=True,
         time_entries=True,
         bookings=True,
-        links=False,
+        links=True,
         message_bumps_ticket="unknown",
     )
     Settings = ConnectWiseSettings

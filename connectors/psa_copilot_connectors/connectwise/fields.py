@@ -82,10 +82,10 @@ class Fields:
         try:
             return self._tickets.of(await self._site.patch(path, bodies.change(*operations), doing=doing))
         except Rejected:
-            if all(one["value"] is not None for one in operations):
+            if not any(_empties(one) for one in operations):
                 raise
-        # Servers differ in how a field is emptied.
-        emptied = [bodies.remove(one["path"]) if one["value"] is None else one for one in operations]
+        # Servers differ in how an owner is taken away.
+        emptied = [bodies.remove(one["path"]) if _empties(one) else one for one in operations]
         return self._tickets.of(await self._site.patch(path, bodies.change(*emptied), doing=doing))
 
     async def _operations(self, ref: Ref, wanted: Mapping[Field, str], doing: str) -> list[Row]:
@@ -138,7 +138,9 @@ class Fields:
             found = await self._known(lambda known: known.category(board, path), Field.CATEGORY, path, doing)
         had = len(ticket.category.split(" / ")) if ticket and ticket.category else 0
         parts = list(zip(mapping.CATEGORY, found, strict=True))
-        return [replace(name, one) for n, (name, one) in enumerate(parts) if one or n < had]
+        return [
+            replace(name, one) if one else bodies.remove(name) for n, (name, one) in enumerate(parts) if one or n < had
+        ]
 
     async def _known(self, look: Callable[[Known], T | None], name: Field, to: str, doing: str) -> T:
         found = await self._roster.find(look)
@@ -154,6 +156,10 @@ class Fields:
             says = f"the title has {len(title)} characters, and ConnectWise takes {LONGEST_TITLE}"
             raise Rejected(self._site.connection, doing, says)
         return title
+
+
+def _empties(operation: Row) -> bool:
+    return operation["op"] == "replace" and operation["value"] is None
 
 
 def _receipt(ticket: Ticket, name: Field) -> Receipt:

@@ -156,15 +156,14 @@ class Roster:
 
     async def _categories(self, board: Row) -> dict[str, Category]:
         """The paths that go together here. Older servers tell no items with them: then none is offered."""
-        path, called = f"{BOARDS}/{board['id']}", _called(board)
-        types = await self._site.maybe_all(f"{path}/types", doing=f"list types of {called}") or []
-        live = [row for row in types if not row.get("inactiveFlag")]
-        doing = f"list categories of {called}"
-        together = await self._site.maybe_all(f"{path}/typeSubTypeItemAssociations", doing=doing)
-        if together is None:
-            subtypes = await self._site.maybe_all(f"{path}/subtypes", doing=f"list subtypes of {called}") or []
-            together = _by_types(live, subtypes)
-        return paths(live, together)
+        types, subtypes = await self._live(board, "types"), await self._live(board, "subtypes")
+        path = f"{BOARDS}/{board['id']}/typeSubTypeItemAssociations"
+        together = await self._site.maybe_all(path, doing=f"list categories of {_called(board)}")
+        return paths(types, subtypes, _by_types(types, subtypes) if together is None else together)
+
+    async def _live(self, board: Row, what: str) -> list[Row]:
+        rows = await self._site.maybe_all(f"{BOARDS}/{board['id']}/{what}", doing=f"list {what} of {_called(board)}")
+        return [row for row in rows or [] if not row.get("inactiveFlag")]
 
     async def _who_we_are(self) -> str:
         """Our own account, where somebody really told: our last note's author, the PSA, or the config."""
@@ -180,16 +179,13 @@ class Roster:
         return str(row.get("identifier") or "") if isinstance(row, dict) else ""
 
 
-def paths(types: Iterable[Row], together: Iterable[Row]) -> dict[str, Category]:
+def paths(types: Iterable[Row], subtypes: Iterable[Row], together: Iterable[Row]) -> dict[str, Category]:
     """Every category of a board by its path: each type alone, with its subtypes, and with their items."""
-    found: dict[str, Category] = {}
-    live = set()
-    for row in types:
-        live.add(row["id"])
-        found[str(row.get("name") or "")] = (reference(row), None, None)
+    found: dict[str, Category] = {str(row.get("name") or ""): (reference(row), None, None) for row in types}
+    live = {row["id"] for row in types}, {row["id"] for row in subtypes}
     for row in together:
         kind, subtype, item = (part(row, name) for name in mapping.CATEGORY)
-        if kind.get("id") not in live or not subtype:
+        if kind.get("id") not in live[0] or subtype.get("id") not in live[1]:
             continue
         wider = {"type": kind, "subType": subtype}
         found[mapping.category(wider)] = (reference(kind), reference(subtype), None)
@@ -204,7 +200,7 @@ def _by_types(types: Iterable[Row], subtypes: Iterable[Row]) -> list[Row]:
         {"type": kind, "subType": subtype}
         for kind in types
         for subtype in subtypes
-        if not subtype.get("inactiveFlag") and kind["id"] in (subtype.get("typeAssociationIds") or ())
+        if kind["id"] in (subtype.get("typeAssociationIds") or ())
     ]
 
 

@@ -20,17 +20,18 @@ from typing import Any, ClassVar
 import pytest
 import pytest_asyncio
 
-from psa_copilot.actions import AddNote, ChangeField, EditNote
+from psa_copilot.actions import Action, AddNote, Book, ChangeField, EditNote, LinkTo, LogTime, Mention, Place
 from psa_copilot.clock import Clock
 from psa_copilot.connector import Connector
 from psa_copilot.errors import AuthFailed, Forged, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
 from psa_copilot.http import Http
 from psa_copilot.markers import marker_of, new_marker, same_text, signed
-from psa_copilot.models import ActorClass, Directory, Field, Ref, Ticket
+from psa_copilot.models import ActorClass, AppointmentKind, Directory, Field, Ref, Ticket
 from psa_copilot.sandbox import PsaSandbox, Sandbox, running
 from psa_copilot.testing.budget import LocalBudget
 from psa_copilot.testing.listener import listening
 
+HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SPEED = 20.0  # polite waits are this much shorter; sandbox and client live in the same moved time
 NOBODY = "No such thing"
@@ -122,6 +123,19 @@ class ConnectorContract:
         listed = [number async for page in connector.ids() for number in page]
         assert len(listed) == len(set(listed)) == psa.counts()["tickets"]
 
+    async def test_all_contacts_are_listed_once(self, psa: Sandbox, connector: Connector) -> None:
+        self.need("contacts")
+        listed = [contact async for page in connector.contacts() for contact in page]
+        assert len({contact.remote_id for contact in listed}) == len(listed) == psa.counts()["contacts"]
+        assert all(contact.name and contact.company_id for contact in listed)
+        assert any("@" in contact.email for contact in listed)
+
+    async def test_a_fingerprint_stays_while_nobody_changes_the_setup(self, psa: Sandbox, connector: Connector) -> None:
+        before = await connector.fingerprint()
+        psa.inject({"title": "Tray 2"})
+        psa.advance("1h")
+        assert await connector.fingerprint() == before
+
     # One ticket
 
     async def test_a_ticket_comes_with_all_that_was_said(self, psa: Sandbox, connector: Connector) -> None:
@@ -163,6 +177,23 @@ class ConnectorContract:
         assert str(note["id"]) == receipt.remote_id
         assert same_text(str(note["text"]), wish.body)
         assert await connector.find(ref, wish, marker) == receipt
+        assert psa.mailbox() == []
+
+    @pytest.mark.parametrize("place", ["discussion", "resolution"])
+    async def test_a_note_for_the_customer_is_shown_and_mails_nobody_unasked(
+        self, psa: Sandbox, connector: Connector, place: Place
+    ) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        shown = wish.model_copy(update={"place": place})
+        can = {"discussion": connector.can.public_notes, "resolution": connector.can.resolution_notes}
+        if not can[place]:
+            with pytest.raises(Unsupported):
+                await connector.apply(ref, shown, marker)
+            return
+        receipt = await connector.apply(ref, shown, marker)
+        assert await connector.find(ref, shown, marker) == receipt
+        [home] = [one for one in (await connector.pull(ref)).messages if one.remote_id == receipt.remote_id]
+        assert not home.internal
         assert psa.mailbox() == []
 
     async def test_our_note_comes_home_internal_and_as_an_account(self, psa: Sandbox, connector: Connector) -> None:
@@ -219,7 +250,107 @@ class ConnectorContract:
         assert {one: after.field(one) for one in kept} == {one: before.field(one) for one in kept}
         assert psa.mailbox() == []
 
-    @pytest.mark.parametrize("field", [Field.STATUS, Field.BOARD, Field.PRIORITY, Field.ASSIGNEE])
+    async def test_a_board_takes_a_status_along(self, psa: Sandbox, connector: Connector) -> None:
+        if not {Field.BOARD, Field.STATUS} <= connector.can.fields:
+            pytest.skip(f"{connector.name} does not move tickets between boards")
+        before, directory = await connector.ticket(_ref(psa.inject({"title": "Tray 2"}))), await connector.directory()
+        board = next(board for board in directory.boards if board.name != before.board and len(board.statuses) > 1)
+        status = next(one.name for one in board.statuses if one.name != before.status and not one.is_closed)
+        wish = ChangeField(
+            field=Field.BOARD, to=board.name, was=before.board, along={Field.STATUS: status}, because="a test"
+        )
+        asked = len(psa.log())
+        await connector.apply(before.ref, wish, "")
+        after = await connector.ticket(before.ref)
+        assert (after.board, after.status) == (board.name, status)
+        assert len([row for row in psa.log(asked) if row["committed"]]) == 1
+        assert await connector.find(before.ref, wish, "") is not None
+        assert psa.mailbox() == []
+
+    # Time, calendars, links
+
+    async def test_time_of_ours_is_logged_once_and_found(self, psa: Sandbox, connector: Connector) -> None:
+        ref, note, marker = await self.note(psa, connector)
+        wish = LogTime(body=note.body, minutes=6, because="a test")
+        if not await self.can_do(connector, "time_entries", ref, wish, marker):
+            return
+        before = psa.counts()["time_entries"]
+        assert await connector.find(ref, wish, marker) is None
+        receipt = await connector.apply(ref, wish, marker)
+        assert psa.counts()["time_entries"] == before + 1
+        assert await connector.find(ref, wish, marker) == receipt
+        assert await connector.find(ref, wish, new_marker()) is None
+        assert psa.mailbox() == []
+
+    async def test_an_appointment_is_booked_found_and_seen(self, psa: Sandbox, connector: Connector) -> None:
+        ref, _, marker = await self.note(psa, connector)
+        starts = psa.now().replace(microsecond=0) + timedelta(days=3)
+        wish = Book(person=await _technician(connector), starts=starts, ends=starts + HOUR, because="a test")
+        if not await self.can_do(connector, "bookings", ref, wish, marker):
+            return
+        assert await connector.find(ref, wish, marker) is None
+        receipt = await connector.apply(ref, wish, marker)
+        assert await connector.find(ref, wish, marker) == receipt
+        later = wish.model_copy(update={"starts": starts + HOUR, "ends": starts + 2 * HOUR})
+        assert await connector.find(ref, later, marker) is None
+        [seen] = await connector.appointments(starts, starts + HOUR, ref)
+        assert (seen.remote_id, seen.kind, seen.ticket) == (receipt.remote_id, AppointmentKind.TICKET, ref.remote_id)
+        assert (seen.person, seen.starts, seen.ends, seen.done) == (wish.person, wish.starts, wish.ends, False)
+        assert receipt.remote_id in {one.remote_id for one in await connector.appointments(starts, starts + HOUR)}
+        assert await connector.appointments(starts + HOUR, starts + 2 * HOUR, ref) == []
+        assert await connector.appointments(starts - HOUR, starts, ref) == []
+        assert psa.mailbox() == []
+
+    async def test_nobody_is_booked_who_does_not_work_here(self, psa: Sandbox, connector: Connector) -> None:
+        self.need("bookings")
+        ref, _, marker = await self.note(psa, connector)
+        starts = psa.now() + timedelta(days=3)
+        with pytest.raises(Rejected):
+            await connector.apply(ref, Book(person=NOBODY, starts=starts, ends=starts + HOUR, because="a test"), marker)
+
+    async def test_a_ticket_becomes_the_child_of_another(self, psa: Sandbox, connector: Connector) -> None:
+        ref, _, marker = await self.note(psa, connector)
+        parent = str(psa.inject({"title": "Printers of the whole floor"}))
+        wish = LinkTo(parent=parent, because="a test")
+        if not await self.can_do(connector, "links", ref, wish, marker):
+            return
+        assert await connector.find(ref, wish, marker) is None
+        receipt = await connector.apply(ref, wish, marker)
+        assert (await connector.ticket(ref)).parent == parent
+        assert await connector.find(ref, wish, marker) == receipt
+        assert psa.mailbox() == []
+
+    async def test_a_parent_that_is_not_there_is_refused(self, psa: Sandbox, connector: Connector) -> None:
+        self.need("links")
+        ref, _, marker = await self.note(psa, connector)
+        with pytest.raises(Rejected):
+            await connector.apply(ref, LinkTo(parent="99999999", because="a test"), marker)
+
+    async def test_a_fresh_ticket_can_be_closed(self, psa: Sandbox, connector: Connector) -> None:
+        assert await connector.blocks_closing(_ref(psa.inject({"title": "Tray 2"}))) == []
+
+    async def test_a_line_for_the_digest_is_no_write(self, psa: Sandbox, connector: Connector) -> None:
+        ref, _, marker = await self.note(psa, connector)
+        for ask in (connector.apply, connector.find):
+            with pytest.raises(Unsupported):
+                await ask(ref, Mention(body="Nobody has answered.", because="a test"), marker)
+
+    def need(self, ability: str) -> None:
+        """Skips where the connector lacks it."""
+        if not getattr(self.connector_class.can, ability):
+            pytest.skip(f"{self.connector_class.name} has no {ability.replace('_', ' ')}")
+
+    async def can_do(self, connector: Connector, ability: str, ref: Ref, wish: Action, marker: str) -> bool:
+        """Whether it can; if not, it has to say so."""
+        if getattr(connector.can, ability):
+            return True
+        with pytest.raises(Unsupported):
+            await connector.apply(ref, wish, marker)
+        return False
+
+    # Refusals
+
+    @pytest.mark.parametrize("field", [Field.STATUS, Field.BOARD, Field.PRIORITY, Field.ASSIGNEE, Field.CATEGORY])
     async def test_a_value_that_is_not_there_is_refused_unasked(
         self, psa: Sandbox, connector: Connector, field: Field
     ) -> None:
@@ -290,7 +421,7 @@ class ConnectorContract:
     # Webhooks
 
     async def test_a_genuine_webhook_tells_which_ticket_changed(self, psa: Sandbox, connector: Connector) -> None:
-        self.need_webhooks()
+        self.need("webhooks")
         async with listening() as listener:
             await connector.register_webhooks(listener.url)
             number = psa.inject({"title": "Till prints no receipts"})
@@ -301,7 +432,7 @@ class ConnectorContract:
         assert await connector.read_webhook(delivery) == [hint]
 
     async def test_two_changes_of_one_second_are_two(self, psa: Sandbox, connector: Connector) -> None:
-        self.need_webhooks()
+        self.need("webhooks")
         psa.speed(0.0001)
         async with listening() as listener:
             await connector.register_webhooks(listener.url)
@@ -316,7 +447,7 @@ class ConnectorContract:
         assert len(keys) == 2
 
     async def test_a_forged_webhook_is_not_believed_and_asks_nothing(self, psa: Sandbox, connector: Connector) -> None:
-        self.need_webhooks()
+        self.need("webhooks")
         async with listening() as listener:
             await connector.register_webhooks(listener.url)
             number = psa.inject({"title": "Till prints no receipts"})
@@ -331,7 +462,7 @@ class ConnectorContract:
         assert len(psa.log()) == asked
 
     async def test_webhooks_are_registered_once(self, psa: Sandbox, connector: Connector) -> None:
-        self.need_webhooks()
+        self.need("webhooks")
         async with listening() as listener:
             for _ in range(3):
                 await connector.register_webhooks(listener.url)
@@ -341,10 +472,17 @@ class ConnectorContract:
             [hint] = await connector.read_webhook(await listener.next())
         assert (await connector.ticket(_ref(hint.remote_id))).title == "Printer is on fire"
 
-    def need_webhooks(self) -> None:
-        """Skips where the connector has none."""
-        if not self.connector_class.can.webhooks:
-            pytest.skip(f"{self.connector_class.name} has no webhooks")
+    async def test_webhooks_are_ended_but_for_the_one_to_keep(self, psa: Sandbox, connector: Connector) -> None:
+        self.need("webhooks")
+        async with listening() as listener, listening() as former:
+            for url in (former.url, listener.url):
+                await connector.register_webhooks(url)
+            assert await connector.remove_webhooks(keep=listener.url) == [former.url]
+            assert await connector.remove_webhooks(keep=listener.url) == []
+            psa.inject({"title": "Till prints no receipts"})
+            await listener.next()
+            assert former.waiting == 0
+            assert await connector.remove_webhooks() == [listener.url]
 
     # The rate
 
@@ -382,6 +520,10 @@ class ConnectorContract:
         assert all(finding.about and finding.says for finding in findings)
         assert not [finding for finding in findings if finding.level == "fault"]
 
+    async def test_check_writes_nothing(self, psa: Sandbox, connector: Connector) -> None:
+        await connector.check()
+        assert not [row for row in psa.log() if row["committed"]]
+
     async def test_check_reports_a_locked_door(self, psa: Sandbox, connector: Connector) -> None:
         psa.faults("http_401=1")
         assert [finding.level for finding in await connector.check()] == ["fault"]
@@ -397,6 +539,11 @@ class ConnectorContract:
 
 def _ref(number: int | str) -> Ref:
     return Ref(connection="main", remote_id=str(number))
+
+
+async def _technician(connector: Connector) -> str:
+    people = (await connector.directory()).technicians
+    return next(one.identifier for one in people if one.active and not one.is_api)
 
 
 async def _walk(connector: Connector, since: str) -> list[Ticket]:
@@ -419,6 +566,9 @@ def _other(field: Field, ticket: Ticket, directory: Directory) -> str:
     if field is Field.STATUS:
         [board] = [board for board in directory.boards if board.name == ticket.board]
         return next(status.name for status in board.statuses if status.name != now and not status.is_closed)
+    if field is Field.CATEGORY:
+        [board] = [board for board in directory.boards if board.name == ticket.board]
+        return max((path for path in board.categories if path != now), key=lambda path: path.count("/"))
     if field is Field.ASSIGNEE:
         return next(one.identifier for one in directory.technicians if one.active and one.identifier != now)
     named = directory.boards if field is Field.BOARD else directory.priorities
