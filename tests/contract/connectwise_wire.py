@@ -17,6 +17,10 @@ ABSENT = "" if FILE.exists() else f"../shared holds no {FILE.name}: nothing to h
 
 LISTS = ("/integratorTags", "/customFields", "/types", "/communicationItems")
 TOO_FAST = {"error": "ConnectWiseAPI"}
+INFO = ("lastUpdated", "updatedBy", "dateEntered", "enteredBy")
+"""What lists can be filtered and ordered by without saying that it stands in `_info`."""
+VALUES = re.compile(r'"[^"]*"|\'[^\']*\'|\[[^\]]*\]')
+COMPARED = re.compile(r"\b([a-z_]\w*)(?:/\w+)*\s*(?:[=<>]|!=|\b(?:not|contains|like|in)\b)", re.IGNORECASE)
 ROOT = r"^/[\w.-]+/apis/3\.0(?=/)"
 
 
@@ -77,17 +81,22 @@ def faults_of_patch(described: Description, operation: Operation, exchange: Exch
 
 
 def faults_of_names(described: Description, operation: Operation, exchange: Exchange) -> Iterator[Fault]:
-    """What is asked for by `fields` and `orderBy` is in the record."""
-    asked = exchange.asked
-    names = [name.split("/")[0] for name in asked.get("fields", "").split(",")]
-    names += [name.split()[0].split("/")[0] for name in asked.get("orderBy", "").split(",") if name.split()]
-    wanted = {name.strip() for name in names} - {"", "_info", "lastUpdated"}
+    """What `fields`, `orderBy` and `conditions` speak of is in the record."""
+    wanted = set(_names(exchange.asked)) - {"_info", *INFO}
     if not wanted:
         return
     rows = described.resolve(operation.record())
     record = described.resolve(f"{operation.record()}/items") if rows.get("type") == "array" else rows
     for name in sorted(wanted - record["properties"].keys()):
         yield Fault("request", operation.name, f"query/{name}", "known", "the record has no such field", name)
+
+
+def _names(asked: dict[str, str]) -> Iterator[str]:
+    """The first part of each name, `status` of `status/id`."""
+    for listed in (asked.get("fields", ""), asked.get("orderBy", "")):
+        yield from (name.split()[0].split("/")[0] for name in listed.split(",") if name.strip())
+    bare = VALUES.sub("0", asked.get("conditions", ""))
+    yield from (match[1] for match in COMPARED.finditer(bare))
 
 
 def _only_texts(value: Json) -> dict[str, str]:
