@@ -65,7 +65,11 @@ def due(row: Row, near: Moment, known: Promises | None = None) -> Moment | None:
 
 
 def state(row: Row) -> str:
-    """Everything that is told, in one line: two equal lines mean that nothing has moved."""
+    """All that is told of targets, in one line: two equal lines mean that nothing has moved.
+
+    What passes by itself is left out, or every late ticket would look as if somebody had moved its target: whether it
+    is in its SLA, and the minutes of a target that is still open.
+    """
     return "; ".join(_told(row))
 
 
@@ -74,10 +78,7 @@ def _told(row: Row) -> Iterator[str]:
         yield f"sla {sla.get('name') or sla.get('id')}"
     if row.get("slaStatus"):
         yield str(row["slaStatus"])
-    if row.get("sla") and row.get("isInSla") is not None:
-        yield "in SLA" if row["isInSla"] else "out of SLA"
     for stamp, minutes, _ in TARGETS:
-        # The minutes of a target that is still open may grow by themselves, and would say that something moved.
         if row.get(stamp):
             yield f"{stamp} {row[stamp]} ({row.get(minutes) or 0} min)"
     for name in ("escalationStartDateUTC", "escalationLevel"):
