@@ -97,7 +97,8 @@ def _entrance(answers: Answers, use: str, config: Path) -> Entrance:
     from psa_copilot.cli.asking import Entrance
 
     known = registry.names("connectors")
-    chosen = use or answers.ask("use", f"Which PSA: {', '.join(known)}", known[0] if len(known) == 1 else "")
+    only = known[0] if len(known) == 1 else ""
+    chosen = use or only or answers.ask("use", f"Which PSA: {', '.join(known)}")
     entrance = Entrance(registry.connector(chosen), answers, config.absolute().parent)
     for key in answers.given:
         bare = key.removesuffix("_file")
