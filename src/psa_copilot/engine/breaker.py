@@ -48,5 +48,7 @@ def _usual_hour(case: Case, by: str) -> float:
     """Median of the tickets an hour in the last fortnight, over the hours in which anything was written."""
     hours: dict[datetime, set[str]] = defaultdict(set)
     for at, ticket in case.tx.ledger.writes_since(case.line.name, by, case.now - LOOK_BACK):
+        if at > case.now - HOUR:
+            continue  # a storm must not raise the limit that is there to stop it
         hours[at.replace(minute=0, second=0, microsecond=0)].add(ticket)
     return statistics.median(map(len, hours.values())) if hours else 0.0
