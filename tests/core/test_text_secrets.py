@@ -6,7 +6,16 @@ import time
 import pytest
 
 from psa_copilot.text.secrets import find_secrets, luhn
-from tests.core.planted import KINDS, WAYS, in_title, pieces, planted
+from tests.core.planted import KINDS, WAYS, in_title, password, pieces, planted
+
+FORMS = """password: {}|Password {}|pw {}|PW: {}|pass={}|pwd:{}|temp password {}|password (new): {}|pass phrase: {}
+the new password is {}|I set the password to {}|password for the admin account is {}|She changed her password to {}.
+user/pass: bob/{}|Username: bob;Password: {}|credentials are bob / {}|Creds: bob {}|{} is the admin password|root / {} (password)
+mein passwort ist {}|Kennwort: {}|Kennwort wurde auf {} gesetzt|le mot de passe: {}|la contraseña es {}|wachtwoord: {}
+password = '{}'|password "{}"|Password -> {}|password - {}|**Password:** `{}`|Her password, {}, does not work|--password {}
+WiFi password: {}|wifi key {}|WPA2 PSK: {}|pre-shared key is {}|the Wi-Fi is Guest and the key is {}|SNMP community {}
+client secret {}|admin pw is now {}|VPN secret = {}|export DB_PASSWORD={}|"password": "{}"|<password>{}</password>
+<p>Password:&nbsp;<b>{}</b></p>|<td>Passwort:</td><td>{}</td>|<li>pw <code>{}</code></li>"""
 
 
 def struck(text: str) -> str:
@@ -24,6 +33,18 @@ def test_no_part_of_a_secret_is_left_however_it_is_written(kind: str) -> None:
             left = struck(way(one))
             seen = left.replace("\u200b", "").replace("<b>", "").replace("</b>", "")
             assert not [part for part in pieces(one.value) if part in seen], (way.__name__, way(one), left)
+
+
+@pytest.mark.parametrize("form", FORMS.replace("\n", "|").split("|"))
+def test_people_say_it_in_many_ways(form: str) -> None:
+    rng = random.Random(form)
+    for _ in range(5):
+        value = password(rng)
+        wrapped = f"{value[:6]}\n{value[6:]}"
+        for written in (value, wrapped, f"{value[:6]}<span>{value[6:]}</span>"):
+            left = struck(f"Hi,\n{form.format(written)}\nPlease help soon")
+            flat = left.replace("<span>", "").replace("\n", "")
+            assert not [part for part in pieces(value) if part in flat], left
 
 
 @pytest.mark.parametrize(

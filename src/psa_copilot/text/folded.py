@@ -55,15 +55,19 @@ class Folded:
         """The span of the source that is seen as `text[start:end]`."""
         return self.starts[start], self.ends[end - 1]
 
-    def joined(self) -> Folded:
-        """The same with its lines run together, for what was wrapped in the middle."""
-        text, starts, ends, last = [], [], [], 0
-        for match in _WRAP.finditer(self.text):
-            text.append(self.text[last : match.start()])
+    def joined(self, *, every_other: int | None = None) -> tuple[Folded, list[int]]:
+        """The same with its lines run together, for what was wrapped in the middle, and where they meet; or only each
+        second break gone, so that what ends with a line still ends there."""
+        text, starts, ends, last, seams = "", [], [], 0, []
+        for number, match in enumerate(_WRAP.finditer(self.text)):
+            if every_other is not None and number % 2 != every_other:
+                continue
+            text += self.text[last : match.start()]
             starts += self.starts[last : match.start()]
             ends += self.ends[last : match.start()]
+            seams.append(len(text))
             last = match.end()
-        return Folded("".join([*text, self.text[last:]]), starts + self.starts[last:], ends + self.ends[last:])
+        return Folded(text + self.text[last:], starts + self.starts[last:], ends + self.ends[last:]), seams
 
 
 def fold(source: str) -> Folded:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from psa_copilot.text.clean import words_of
@@ -23,20 +24,25 @@ SHORTEST = 6
 
 def find_secrets(text: str) -> list[Found]:
     """The secrets of a text, in order, as spans of it; HTML, entities, odd blanks and wrapped lines hide nothing."""
-    views = [fold(text)]
-    if views[0].text != text:
-        views.append(Folded(text, list(range(len(text))), list(range(1, len(text) + 1))))
-    found = [_at(view, *each) for view in views for each in _in_view(view.text)]
-    joined = views[0].joined()
-    if joined.text != views[0].text:
-        found += [_at(joined, *each) for each in _over_lines(joined.text, _wraps(views[0], joined))]
-    return merged(found)
+    return list(_found_in(text))
+
+
+@lru_cache(maxsize=128)
+def _found_in(text: str) -> tuple[Found, ...]:
+    view = fold(text)
+    found = [_at(view, *each) for each in _in_view(view.text)]
+    if view.text != text:
+        found += [Found(*each) for each in (*_shapes(text), *_numbers(text))]
+    for every_other in (None, 0, 1) if "\n" in view.text else ():
+        joined, seams = view.joined(every_other=every_other)
+        found += [_at(joined, *each) for each in _over_lines(joined.text, seams)]
+    return tuple(merged(found))
 
 
 def values(text: str, found: list[Found]) -> frozenset[str]:
     """What was found, to be hidden wherever it stands again: whole, and line by line where it was wrapped."""
     seen = (fold(text[each.start : each.end]) for each in found)
-    pieces = (piece for view in seen for piece in (view.joined().text.strip(), *view.text.split("\n")))
+    pieces = (piece for view in seen for piece in (view.joined()[0].text.strip(), *view.text.split("\n")))
     return frozenset(piece.strip() for piece in pieces if len(piece.strip()) >= SHORTEST and not _is_word(piece))
 
 
@@ -46,27 +52,6 @@ def _is_word(piece: str) -> bool:
 
 def _at(view: Folded, start: int, end: int, kind: str) -> Found:
     return Found(*view.source(start, end), kind)
-
-
-def _wraps(folded: Folded, joined: Folded) -> frozenset[int]:
-    """Where in the joined text a line ended."""
-    return frozenset(
-        place
-        for place in range(1, len(joined.text))
-        if joined.starts[place] > joined.ends[place - 1]
-        and "\n" in folded.text[_place(folded, joined.ends[place - 1]) : _place(folded, joined.starts[place]) + 1]
-    )
-
-
-def _place(folded: Folded, source: int) -> int:
-    low, high = 0, len(folded.starts)
-    while low < high:
-        middle = (low + high) // 2
-        if folded.starts[middle] < source:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 Place = tuple[int, int, str]
@@ -107,11 +92,11 @@ _WEBHOOK = (
     r"(?<=hooks\.slack\.com/services/)[\w/]{16,}|(?<=/api/webhooks/)\d+/[\w-]{20,}|(?<=webhook\.office\.com/)\S{20,}"
 )
 _LICENSE = r"(?<![\w-])(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9]{5}(?:-[A-Z0-9]{5}){3,6}(?![\w-])"
+_LICENSE_OF_FOURS = r"(?<![\w-])(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9]{4}(?:-[A-Z0-9]{4}){3,7}(?![\w-])"
 _BITLOCKER = r"(?<![\d-])\d{6}(?:[- ]\d{6}){5,7}(?![\d-])"
-_CODES = r"(?<![\w-])(?=[a-z0-9-]*\d)(?=[a-z0-9-]*[a-z])[a-z0-9]{5}-[a-z0-9]{5}(?![\w-])"
 _HASH = r"(?<![\w-])(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])(?:[0-9a-fA-F]{2}){16,64}(?![\w-])"
 _LONG = re.compile(r"(?<![\w+/=~-])[A-Za-z0-9+/=_.~!@#$%^&*?-]{16,}")
-_FOUR_KINDS = re.compile(r"(?<!\S)[\"'`(]*([^\s\"'`<>]{8,64})")
+_FOUR_KINDS = re.compile(r"(?<!\S)[\"'`(]*([^\s\"'`]{8,64})")
 
 
 @cache
@@ -124,7 +109,7 @@ def _shape() -> re.Pattern[str]:
         "url_login": _URL_LOGIN,
         "url_key": rf"(?i:{_URL_KEY})",
         "webhook": _WEBHOOK,
-        "license": f"{_LICENSE}|{_BITLOCKER}",
+        "license": f"{_LICENSE}|{_LICENSE_OF_FOURS}|{_BITLOCKER}",
         "hash": _HASH,
     }
     return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in named.items()), re.DOTALL)
@@ -136,13 +121,13 @@ def _shapes(text: str) -> Iterator[Place]:
     yield from ((*place, "random") for place in _random_ones(text))
 
 
-def _over_lines(text: str, wrapped: frozenset[int]) -> Iterator[Place]:
-    """What crosses one of the places where lines were run together, without the words on its other side."""
+def _over_lines(text: str, seams: list[int]) -> Iterator[Place]:
+    """What crosses one of the seams where lines were run together, without the words on its other side."""
     for start, end, kind in _in_view(text):
-        crossed = sorted(place for place in wrapped if start < place < end)
-        if not crossed or (kind in _CUED and not _mixed(text[start:end])):
+        crossed = seams[bisect_right(seams, start) : bisect_left(seams, end)]
+        if not crossed or (kind in _CUED and not (_mixed(text[start:end]) or _HYPHENED.match(text, start, end))):
             continue
-        first, last = _without_words(text, [start, *crossed, end], _NO_KEY if kind == "random" else _WORD)
+        first, last = _without_words(text, [start, *crossed, end], cued=kind != "random")
         if any(first < place < last for place in crossed):
             yield first, last, kind
 
@@ -153,11 +138,12 @@ _NO_KEY = re.compile(
 )
 
 
-def _without_words(text: str, places: list[int], words: re.Pattern[str]) -> tuple[int, int]:
-    """The span without the pieces at both ends that are words, and no parts of a key."""
+def _without_words(text: str, places: list[int], *, cued: bool) -> tuple[int, int]:
+    """The span without the pieces at its ends that are words, and no parts of a key; after a cue it begins as it is."""
+    words = _WORD if cued else _NO_KEY
     while len(places) > 2 and words.fullmatch(text, places[-2], places[-1]):
         places.pop()
-    while len(places) > 2 and words.fullmatch(text, places[0], places[1]):
+    while not cued and len(places) > 2 and words.fullmatch(text, places[0], places[1]):
         places.pop(0)
     return places[0], places[-1]
 
@@ -237,10 +223,10 @@ def _entropy(run: str) -> float:
 
 # --- by cue
 
-_CUED = frozenset({"pass", "key", "code", "login"})
+_CUED = ("pass", "code", "key", "login", "bare")
 
 _WORD_CUE = (
-    r"pass(?:word|wd|phrase|code)s?|pass|pwd?s?|p/w|passwort|passwörter|kenn ?wort|kennwörter|"
+    r"pass(?:word|wd| ?phrase|code)s?|pass|pwd?s?|p/w|passwort|passwörter|kenn ?wort|kennwörter|"
     r"zugangs(?:code|daten|wort)|losungswort|geheimzahl|schlüssel|mots? de passe|mdp|code d'accès|"
     r"contraseñas?|clave(?: de acceso)?|wachtwoord(?:en)?|toegangscode|senha"
 )
@@ -258,38 +244,41 @@ _CODE_CUE = (
     r"login|sign[- ]?in|unlock|reset|emergency|scratch|safe|alarm|door|gate|access|voicemail)[ -]?"
     r"(?:pass)?(?:codes?|pins?|numbers?|seed)|pins?(?: codes?)?|puk|otp|totp|tans?|bestätigungscode|"
     r"wiederherstellungs(?:code|schlüssel)s?|"
-    r"sicherheitscode|code de (?:secours|récupération|vérification)|código de (?:recuperación|verificación)|"
+    r"sicherheitscode|(?:my|your|the|these|bypass) codes|"
+    r"code de (?:secours|récupération|vérification)|código de (?:recuperación|verificación)|"
     r"herstelcodes?|verificatiecode|cvv2?|cvc2?|security answer|secret (?:answer|question)"
 )
 _LOGIN_CUE = r"credentials?|creds|log-?in(?: details| data)?|logon|anmeldedaten|identifiants|credenciales|inloggegevens"
-_STRONG = r"(?:\s*(?:[:=]|->|=>|→|»)|\t)"
+_STRONG = r"(?:\s*(?:[:=]|->|=>|→|»)|\t|\s+-\s+)"
 _WEAK = (
     r"\s+(?:(?:should|will|must|may) be|has been|have been|is|are|was|ist|sind|war|lautet|lauten|heißt|est|sont|es|son|"
     r"era|será|is nu|luidt|became|becomes|remains)"
     r"(?:\s+(?:now|still|currently|just|set to|reset to|changed to|jetzt|nun|maintenant|ahora|nu|temporarily))?[\s:]"
     r"|\s+(?:set|reset|changed|updated|switched|geändert)\s+(?:to|auf|in|into|back to)\b[\s:]?|\s+(?:to|auf)\s"
+    r"|\s+(?:wurde|wird|was|has been|a été|fue|is)\s+(?:\w+\s+)?(?:auf|to|en|à|a)\s"
 )
 _OF = (
     r"(?:\s*\([^()\n]{1,40}\)|\s+(?:for|of|on|to|in|at|für|zu|vom|von|pour|du|de|del|para|voor|van)\s+[^\n:=]{1,50}?|"
     r"\s+#?\d{1,2})?"
 )
-_OPEN = r"[\s>|*_~-]*[\"'`“”„‚‘’«(\[{*_]*"
+_OPEN = r"[\s>|*_~,-]*[\"'`“”„‚‘’«(\[{*_]*"
 
 
 @cache
 def _cue() -> re.Pattern[str]:
-    cues = f"(?P<pass>{_WORD_CUE})|(?P<key>{_KEY})|(?P<code>{_CODE_CUE})|(?P<login>{_LOGIN_CUE})"
+    cues = f"(?P<pass>{_WORD_CUE})|(?P<code>{_CODE_CUE})|(?P<key>{_KEY})|(?P<login>{_LOGIN_CUE})|(?P<bare>keys?)"
     return re.compile(
-        rf"(?<![^\W_])(?:{cues})(?![^\W\d_])[\"'`*_”]*(?:(?P<strong>{_OF}[\"'`*_”]*{_STRONG})|"
-        rf"(?P<weak>{_OF}(?:{_WEAK}))|(?=[ \t\n]))",
+        rf"(?<![^\W_])(?:{cues})(?![^\W\d_])[\"'`*_”]*(?:(?P<strong>{_OF}[\"'`*_”]*{_STRONG}|>)|"
+        rf"(?P<weak>{_OF}(?:{_WEAK}))|(?=[ \t\n,]))",
         re.IGNORECASE,
     )
 
 
 _AFTER = re.compile(_OPEN)
-_TOKEN = re.compile(r"[^\s<>]{1,400}")
+_TOKEN = re.compile(r"\S{1,400}")
 _GAP = re.compile(r"[ \t]*\n?[\s>|*•,;/&-]{0,6}(?:and |und |or |oder |et |y |en )?(?:\d{1,2}[.)] )?")
 _QUOTED = re.compile(r"[\"“„«`'‘](?P<value>[^\"“”„«»`\n]{4,80})[\"”“»`'’]")
+_HYPHENED = re.compile(r"[A-Za-zÀ-ÿ]{3,}(?:[-_.][A-Za-zÀ-ÿ]{3,}){2,}")
 _PHRASE = re.compile(r"[A-Za-zÀ-ÿ]{3,14}(?: [A-Za-zÀ-ÿ]{3,14}){2,6}(?=\s*(?:$|[\n.,;\"'<]))")
 _NAMED = re.compile(r"[\w.-]{2,30}\s*(?::|=(?!=))\s*(?=\S)")
 
@@ -316,7 +305,7 @@ _NO_VALUE = words_of(
 def _cued(text: str) -> Iterator[Place]:
     for match in _cue().finditer(text):
         strong, weak = match["strong"] is not None, match["weak"] is not None
-        kind = next(name for name in ("pass", "key", "code", "login") if match[name])
+        kind = next(name for name in _CUED if match[name])
         if kind == "login" and not strong and not re.search(r"\b(?:is|are|ist|sind|est|son)\b", match["weak"] or ""):
             continue  # "unable to log in to SRV01"
         yield from _values_after(text, match.end(), kind, strong=strong, weak=weak)
@@ -326,7 +315,8 @@ def _cued(text: str) -> Iterator[Place]:
 def _values_after(text: str, place: int, kind: str, *, strong: bool, weak: bool) -> Iterator[Place]:
     """The value behind a cue, and those that go on behind it: more codes, or the rest on the next line."""
     start = place
-    if (strong or weak) and (quoted := _QUOTED.match(text, _skip_blanks(text, place))):
+    quoted = _QUOTED.match(text, _skip_blanks(text, place))
+    if quoted and (strong or weak or " " not in quoted["value"]) and quoted["value"].lower() not in _NO_VALUE:
         yield quoted.start("value"), quoted.end("value"), kind
         start = quoted.end()
     elif (value := _first(text, place, kind, strong=strong, weak=weak)) is not None:
@@ -372,10 +362,13 @@ def _may_be_value(value: str, kind: str, *, strong: bool, weak: bool) -> bool:
         return False
     if kind == "login":
         return False  # the user's name comes first; what follows is looked at
+    if kind == "bare":
+        return (strong or weak) and _mixed(value) and "\\" not in value
     if strong:
         return not (bare.isalpha() and len(bare) < 4)
     if weak:
-        return _mixed(value) or (bare.isdigit() and len(bare) >= 4) or _odd_word(bare)
+        odd = _odd_word(bare) or _HYPHENED.fullmatch(bare) is not None
+        return odd or _mixed(value) or (bare.isdigit() and len(bare) >= 4)
     return _mixed(value) if kind != "code" else _mixed(value) or (bare.isdigit() and 4 <= len(bare) <= 10)
 
 
@@ -425,8 +418,8 @@ def _continues(value: str, kind: str, *, wrapped: bool) -> bool:
 
 
 _BACKWARD = re.compile(
-    r"(?:[\"'`“](?P<quoted>[^\"'`“”\n]{4,64})[\"'`”]|(?<!\S)(?P<bare>[^\s\"'`<>]{6,64}))\s+"
-    r"(?:\(?(?:is|as|=|for|ist|est|es|als|comme|como)\s+)(?:(?:the|my|your|our|his|her|their|new|temp(?:orary)?|a|das|mein|"
+    r"(?:[\"'`“](?P<quoted>[^\"'`“”\n]{4,64})[\"'`”]|(?<!\S)(?P<bare>[^\s\"'`<>]{6,64}))"
+    r"(?:\s+\(\s*|\s+\(?(?:is|as|=|for|ist|est|es|als|comme|como)\s+)(?:(?:the|my|your|our|his|her|their|new|temp(?:orary)?|a|das|mein|"
     r"dein|ihr|neue|le|mon|votre|la|mi|su|het|mijn|initial|current|default|local|admin|wifi|wi-fi|root)\s+){0,4}"
     rf"(?:{_WORD_CUE}|{_KEY}|{_CODE_CUE})(?![^\W\d_])",
     re.IGNORECASE,
