@@ -59,7 +59,10 @@ class Mirrored(Section):
 
     users: Names = Setting(frozenset(), description="Accounts of integrations that copy tickets to and fro.")
     companies: Names = Setting(frozenset(), description="Companies whose tickets are mirrored.")
-    external_ref: bool = Setting(True, description="Whether an external reference means that a ticket is mirrored.")
+    external_ref: bool = Setting(
+        False,
+        description="Whether an external reference alone means it; else only where a program works on the ticket.",
+    )
     notes: Literal["unknown", "stay_here"] = Setting(
         "unknown", description="Whether internal notes stay here; unknown: none is written to a mirrored ticket."
     )

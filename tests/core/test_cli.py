@@ -261,7 +261,8 @@ def test_rearm_and_release(run: Run, store: Store) -> None:
     assert told(run("rearm", "main", "summarize", "--json")) == {"connection": "main", "plugin": "summarize"}
     [configured] = told(run("plugins", "--json"))["configured"]
     assert configured["connections"]["main"]["mode"] == "act"
-    assert told(run("release", "summarize", "--batch", "10", "--json")) == {"released": 0}
+    assert told(run("release", "summarize", "--batch", "10", "--json")) == {"released": 0, "tickets": []}
+    assert told(run("backlog", "summarize", "--json")) == {"waiting": 0, "worst": []}
 
 
 def test_plugins_lists_what_is_installed_without_a_config(run: Run, folder: Path) -> None:

@@ -70,7 +70,7 @@ class Desk:
     """The PSA as its people see it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox, self.url = sandbox, sandbox.url
+        self.sandbox, self.url, self._opened = sandbox, sandbox.url, 0
         self._logins = {"human": human(sandbox.url), "api2": api(sandbox.url, "api2", "api2")}
 
     def close(self) -> None:
@@ -83,7 +83,10 @@ class Desk:
         """A customer opens a ticket: with these words, or with so many messages of an invented talk."""
         spoken = [("customer", text) for text in said] or TALK[:messages]
         lines = [{"role": role, "text": text} for role, text in spoken]
-        usual = {"title": "Label printer", "company": "Millbrook Paper", "contact": "Gus Fenwick"}
+        self._opened += 1
+        # Titles in the same words would be an incident; numbers in them do not count.
+        usual = {"title": f"Label printer {_in_letters(self._opened)}", "company": "Millbrook Paper"}
+        usual["contact"] = "Gus Fenwick"
         return self.sandbox.inject({**usual, "messages": lines, **fields})
 
     def customer_replies(self, ticket: int, text: str) -> int:
@@ -150,6 +153,10 @@ class Desk:
     def _post(self, ticket: int, body: Mapping[str, object], by: str = "human") -> int:
         answer = self._logins[by].post(f"{POLLED}/{ticket}/notes", json=body).raise_for_status()
         return int(answer.json()["id"])
+
+
+def _in_letters(number: int) -> str:
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
 
 
 @contextmanager

@@ -157,14 +157,18 @@ async def test_three_clients_with_the_same_error_are_an_incident(copilot: Hire, 
 
 async def test_a_mirrored_ticket_gets_no_note_before_somebody_says_where_notes_go(copilot: Hire, psa: Desk) -> None:
     one = await copilot(summarize())
-    ticket = psa.ticket(messages=4, id="OTHER-SYSTEM-17")
+    plain = psa.ticket(messages=4, id="our-own-17")
+    ticket = psa.ticket(messages=3, id="OTHER-SYSTEM-17")
+    psa.sets(ticket, "priority", CRITICAL, by="api2")
+    psa.customer_replies(ticket, NEWS)
     await one.settle()
     assert psa.writes(ticket) == []
     assert "mirrored" in one.ledger(ticket)[-1].reason
+    assert len(psa.ours(plain)) == 1
 
 
 async def test_a_mirrored_ticket_gets_its_note_where_notes_stay(copilot: Hire, psa: Desk) -> None:
-    one = await copilot(summarize(), desk={"mirrored": {"notes": "stay_here"}})
+    one = await copilot(summarize(), desk={"mirrored": {"external_ref": True, "notes": "stay_here"}})
     ticket = psa.ticket(messages=4, id="OTHER-SYSTEM-17")
     await one.settle()
     assert len(psa.ours(ticket)) == 1

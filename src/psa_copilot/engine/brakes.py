@@ -44,7 +44,7 @@ def _incident(case: Case) -> Verdict | None:
 
 
 def _mirrored(case: Case) -> Verdict | None:
-    why = mirrored(case.ticket, case.desk) if isinstance(case.wish, AddNote | LogTime) else ""
+    why = mirrored(case.ticket, case.desk, case.line.programs) if isinstance(case.wish, AddNote | LogTime) else ""
     return Verdict("stopped", f"mirrored ({why}), and nobody has said where notes go") if why else None
 
 

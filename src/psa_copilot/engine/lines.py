@@ -96,6 +96,13 @@ class Line:
         """Identifier of the account that we act as."""
         return self.directory.ourselves if self.directory else ""
 
+    @property
+    def programs(self) -> frozenset[str]:
+        """Other API accounts than ours."""
+        people = self.directory.technicians if self.directory else ()
+        us = self.ourselves.casefold()
+        return frozenset(one.identifier for one in people if one.is_api and one.identifier.casefold() != us)
+
     def ref(self, remote_id: str) -> Ref:
         """A ticket of this connection."""
         return Ref(connection=self.name, remote_id=remote_id)

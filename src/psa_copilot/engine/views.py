@@ -55,17 +55,17 @@ def in_category(ticket: Ticket, names: frozenset[str]) -> bool:
     return any(is_among(" / ".join(parts[: n + 1]), names) for n in range(len(parts)))
 
 
-def mirrored(ticket: Ticket, desk: Desk) -> str:
-    """Why a note might travel to another system; empty when it stays here."""
-    lists = desk.mirrored
+def mirrored(ticket: Ticket, desk: Desk, programs: frozenset[str] = frozenset()) -> str:
+    """Why a note might travel to another system; empty when it stays here. `programs` are other API accounts."""
+    lists, touched_by = desk.mirrored, (ticket.updated_by, ticket.created_by)
     if lists.notes == "stay_here":
         return ""
-    if lists.external_ref and ticket.external_ref:
-        return f"external reference {ticket.external_ref}"
+    if any(is_among(account, lists.users) for account in touched_by):
+        return "an account of a sync works on it"
     if is_among(ticket.company, lists.companies):
         return f"tickets of {ticket.company} are mirrored"
-    if is_among(ticket.updated_by, lists.users) or is_among(ticket.created_by, lists.users):
-        return "an account of a sync works on it"
+    if ticket.external_ref and (lists.external_ref or any(is_among(account, programs) for account in touched_by)):
+        return f"external reference {ticket.external_ref}"
     return ""
 
 
