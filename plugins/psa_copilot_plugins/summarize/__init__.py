@@ -23,7 +23,7 @@ from psa_copilot import (
     Tools,
 )
 from psa_copilot_plugins.summarize import answers
-from psa_copilot_plugins.summarize.occasion import NothingYet, Occasion, occasion
+from psa_copilot_plugins.summarize.occasion import NothingYet, Occasion, occasion, with_meanings
 
 LATELY = timedelta(days=14)
 _PASSING = re.compile(r"\[#\d+\]|\b\w{3} \d\d \w{3} \d\d:\d\d UTC")
@@ -55,6 +55,7 @@ class Summarize(Plugin):
     settings: Settings
 
     async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
+        thread = with_meanings(thread, tools)
         shown = change.facts.get("note", "")
         if shown:
             return await self._shown(shown, thread, tools)

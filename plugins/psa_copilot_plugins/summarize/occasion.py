@@ -40,6 +40,15 @@ class NothingYet:
         return []
 
 
+def with_meanings(thread: Thread, tools: Tools) -> Thread:
+    """The thread with what the status of each ticket means, as far as anybody knows."""
+    tickets = tuple(
+        each.model_copy(update={"meaning": tools.tickets.meaning(each.board, each.status) or each.meaning})
+        for each in thread.tickets
+    )
+    return thread.model_copy(update={"tickets": tickets})
+
+
 def occasion(change: Change, thread: Thread, tools: Tools, silence: timedelta) -> Occasion:
     """What has happened, from the events since the last look."""
     was_done, is_done = _was_done(change, thread, tools), _is_done(thread)
