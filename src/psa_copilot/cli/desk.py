@@ -25,8 +25,8 @@ def read_config(path: Path) -> Config:
 
     if path == DEFAULT_CONFIG and not path.exists():
         raise ConfigError(
-            "there is no config.yaml in this folder; name a file with --config, or begin with a copy of "
-            "config.example.yaml"
+            "there is no config.yaml in this folder; name a file with --config, or begin with `psa-copilot init`, "
+            "which proposes one (config.example.yaml shows all there is)"
         )
     return load(path)
 

@@ -43,7 +43,7 @@ def digest(
     patience: Annotated[
         str, typer.Option(metavar="TIME", help="Longest time to read for; what is left then, the daemon reads.")
     ] = "5m",
-    histories: Annotated[int, typer.Option(min=0, help="Most tickets whose history is read from the PSA.")] = 200,
+    histories: Annotated[int, typer.Option(min=0, help="Most tickets whose history is read from the PSA.")] = 400,
     tries: Annotated[int, typer.Option(min=0, help="The newest open tickets that plugins are tried on.")] = 200,
     config: ConfigFile = desk.DEFAULT_CONFIG,
     as_json: AsJson = False,

@@ -36,7 +36,7 @@ class Wanted:
 
     reads: bool = True
     patience: timedelta = timedelta(minutes=5)
-    histories: int = 200
+    histories: int = 400
     tries: int = 200
 
 
@@ -91,7 +91,7 @@ class _Look:
         line, people = self.lines[gathered.name], gathered.scene.people
         if line.directory is None:  # it could not be reached
             return gathered
-        tickets = suspects(people, self.wanted.histories)
+        tickets = suspects(people, gathered.scene.now, self.wanted.histories)
         unknown = await self._reading(line, HISTORY_TIME).histories(tickets, len(people))
         return with_history(gathered, line, self.store, unknown)
 

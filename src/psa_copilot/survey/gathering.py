@@ -14,7 +14,7 @@ from psa_copilot.models import Field, Origin, Person, Ticket
 from psa_copilot.plugin import Standing
 from psa_copilot.store import Stand, Store
 from psa_copilot.survey.findings import HANDED_ON, WEEK
-from psa_copilot.survey.scene import Scene, awaits_answer, is_persons
+from psa_copilot.survey.scene import Scene, is_persons
 from psa_copilot.survey.values import Counts
 
 MOST_ALERTS = 50_000
@@ -120,19 +120,22 @@ def with_history(gathered: Gathered, line: Line, store: Store, unknown: str) -> 
     return replace(gathered, scene=replace(gathered.scene, moves=moves, histories=unknown))
 
 
-def suspects(standings: Iterable[Standing], most: int) -> list[Ticket]:
-    """The tickets whose history is worth a read first: those that were changed without a word, and long talks."""
-    ranked = sorted(standings, key=_suspicion, reverse=True)
+def suspects(standings: Iterable[Standing], now: datetime, most: int) -> list[Ticket]:
+    """The tickets whose history is worth a read first; each costs the PSA a request."""
+    ranked = sorted(standings, key=lambda standing: _suspicion(standing, now), reverse=True)
     return [standing.ticket for standing in ranked[:most]]
 
 
-def _suspicion(standing: Standing) -> tuple[int, int, float]:
+def _suspicion(standing: Standing, now: datetime) -> float:
+    """How likely a ticket has been handed to and fro, or came back: old, alive, much spoken of, changed in silence."""
     ticket = standing.ticket
     said = standing.last_at or ticket.opened_at
     silent_change = ticket.updated_at - max(said, ticket.opened_at) > timedelta(minutes=1)
-    return int(silent_change) + int(awaits_answer(standing)), standing.messages, ticket.updated_at.timestamp()
+    is_alive = now - ticket.updated_at <= WEEK
+    age_days = (now - ticket.opened_at).total_seconds() / 86400
+    return 2.0 * silent_change + 2.0 * is_alive + min(age_days, 30.0) / 10 + min(standing.messages, 20) / 10
 
 
-def newest(people: Sequence[Standing], most: int) -> list[Ticket]:
+def newest(people: Sequence[Standing], most: int) -> list[Standing]:
     """The tickets that plugins are tried on: the newest ones."""
-    return [one.ticket for one in sorted(people, key=lambda one: one.ticket.opened_at, reverse=True)[:most]]
+    return sorted(people, key=lambda one: one.ticket.opened_at, reverse=True)[:most]

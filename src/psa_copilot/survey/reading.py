@@ -13,9 +13,10 @@ from datetime import timedelta
 
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.sync import Sync
+from psa_copilot.engine.views import origin_of
 from psa_copilot.errors import PsaError, RateLimited
 from psa_copilot.events import Event, Source
-from psa_copilot.models import Ticket
+from psa_copilot.models import Origin, Ticket
 from psa_copilot.store import Store
 from psa_copilot.survey.findings import WEEK
 from psa_copilot.survey.gathering import MOVES
@@ -96,9 +97,10 @@ class FirstReading:
         return []
 
     async def _messages(self) -> list[str]:
-        """Messages of open tickets, those first that changed last."""
+        """Messages of open tickets: persons' before alerts', those first that changed last."""
         with self.store.reading() as tx:
             unread = tx.standings.unread(self.line.name)
+        unread.sort(key=lambda ticket: origin_of(ticket, self.line.settings.desk) is not Origin.PERSON)
         for done in range(0, len(unread), BATCH):
             self.told("messages of open tickets", done, len(unread))
             if self.is_late():
