@@ -11,7 +11,7 @@ from psa_copilot.survey.gathering import Gathered
 from psa_copilot.survey.values import Counts, Digest, Finding, Sighting
 
 WOULD_TITLE = "What the plugins would have written"
-WOULD_RULE = "Each configured plugin on the newest open tickets, as `try` does: judged as ever, nothing written."
+WOULD_RULE = "Each configured plugin on the newest open tickets, judged as ever, with nothing written."
 
 
 def compose(gathered: Sequence[Gathered], tried: Finding, now: datetime, notes: Iterable[str]) -> Digest:
