@@ -285,7 +285,7 @@ def _enabled(name: str, plugin: type[Plugin], settings: PluginSettings) -> Enabl
 
 
 def configured(folder: Path, psa: Desk, *plugins: EnabledPlugin, **keys: Any) -> Config:
-    """A config file with these keys of its connection (`stop` and `web` are the file's own), and these plugins."""
+    """A config file with these keys of its connection (`stop`, `web` and `llm` are the file's own), and these plugins."""
     connection = {
         "use": "connectwise",
         "url": psa.url,
@@ -298,7 +298,7 @@ def configured(folder: Path, psa: Desk, *plugins: EnabledPlugin, **keys: Any) ->
         "accept_risk": True,
         "statuses": MEANINGS,
     }
-    file = {"web": {"listen": "127.0.0.1:0"}} | {key: keys.pop(key) for key in ("stop", "web") if key in keys}
+    file = {"web": {"listen": "127.0.0.1:0"}} | {key: keys.pop(key) for key in ("stop", "web", "llm") if key in keys}
     path = folder / "config.yaml"
     path.write_text(json.dumps(file | {"connections": {"main": connection | keys}}))
     return dataclasses.replace(config.load(path), plugins={plugin.name: plugin for plugin in plugins})

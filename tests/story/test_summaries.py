@@ -1,16 +1,12 @@
 """What Summarize leaves on a ticket that changes hands, is solved, comes back; with and without a model, in the PSA."""
 
-import asyncio
 from collections.abc import Iterator
-from dataclasses import replace as another
-from typing import Any
 
 import pytest
 
-from psa_copilot.config import Config
 from psa_copilot.testing.model_server import ScriptedModel, model_server
 from tests.story.conftest import Hire
-from tests.story.desk import TALK, Copilot, Desk, configured, replace, summarize
+from tests.story.desk import TALK, Desk, replace, summarize, until
 
 SOLVED = "The cause was a worn toner sensor on HLA-PR-02. I replaced the sensor and cleaned tray 2."
 
@@ -73,31 +69,20 @@ ANSWER = {
 }
 
 
-def with_model(config: Config, model: ScriptedModel) -> Config:
-    from psa_copilot.llm import LlmSettings
-
-    settings: dict[str, Any] = {"model": "openai/scripted", "api_base": model.url, "api_key": "none-is-needed"}
-    return another(config, llm=LlmSettings.model_validate(settings))
-
-
 async def test_a_model_writes_the_recap_and_what_it_invents_is_gone(
-    model: ScriptedModel, psa: Desk, tmp_path: Any
+    model: ScriptedModel, copilot: Hire, psa: Desk
 ) -> None:
     model.answers(ANSWER)
-    plugin = summarize()
-    config = another(configured(tmp_path, psa), plugins={plugin.name: plugin})
-    one = Copilot(psa, with_model(config, model))
-    await one.start()
-    try:
-        ticket = psa.ticket(messages=len(TALK))
-        await one.settle()
-    finally:
-        await one.stop()
-        await asyncio.sleep(0)
+    llm = {"model": "openai/scripted", "api_base": model.url, "api_key": "none-is-needed"}
+    one = await copilot(summarize(), llm=llm)
+    ticket = psa.ticket(messages=len(TALK))
+    await until(lambda: texts(psa, ticket), "the recap of a model that has to be loaded first", 60)
+    await one.settle()
 
     [note] = texts(psa, ticket)
     assert note.startswith("Recap: waiting on us to replace the toner sensor")
     assert "Tried: driver replaced, spooler restarted - still blank [#2] [#3]." in note
     assert "Bartholomew" not in note
     assert "99887766" not in note
-    assert len(model.log) >= 1
+    [row] = one.ledger(ticket)
+    assert (row.model, row.verdict, len(row.evidence)) == ("openai/scripted", "written", 4)
