@@ -40,4 +40,4 @@ def iso(moment: datetime) -> str:
 
 def whole_second(moment: datetime) -> str:
     """ISO UTC as PSAs print it: whole seconds, cut and not rounded."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -45,7 +46,11 @@ async def _serve(setup: Setup, sock: socket.socket) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(House(setup, url_of(sock)), sock):
+    gc.disable()  # a hundred thousand tickets are there to stay: nobody need look through them again and again
+    house = House(setup, url_of(sock))
+    gc.freeze()
+    gc.enable()
+    async with serving(house, sock):
         print(f"ready {url_of(sock)}", flush=True)  # noqa: T201 - what starts us waits for this line
         await stop.wait()
     return 0

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
 
 Row = dict[str, Any]  # a record in the PSA's own JSON
+
+
+class Picked(Sequence[Row]):
+    """Rows by their ids, looked up only where somebody looks at them."""
+
+    def __init__(self, rows: Mapping[int, Row], ids: Sequence[int]) -> None:
+        self._rows = rows
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Picked: ...
+
+    def __getitem__(self, place: int | slice) -> Row | Picked:
+        if isinstance(place, slice):
+            return Picked(self._rows, self._ids[place])
+        return self._rows[self._ids[place]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._rows.__getitem__, self._ids)
 
 
 class Table:
@@ -24,7 +49,7 @@ class Table:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Row]:
-        return iter(self.in_id_order())
+        return iter(list(self.in_id_order()))  # whoever goes through them may drop some
 
     def new_id(self) -> int:
         """An id that nobody has had; they only grow."""
@@ -59,22 +84,19 @@ class Table:
         self.version += 1
         return self.rows.pop(row_id)
 
-    def in_id_order(self, low: int = 0, high: int | None = None) -> list[Row]:
+    def in_id_order(self, low: int = 0, high: int | None = None) -> Picked:
         """Rows with low ≤ id ≤ high."""
         start = bisect_left(self._ids, low)
         end = len(self._ids) if high is None else bisect_right(self._ids, high)
-        return self._picked(self._ids[start:end])
+        return Picked(self.rows, self._ids[start:end])
 
-    def in_stamp_order(self, low: str = "", high: str = "") -> list[Row]:
+    def in_stamp_order(self, low: str = "", high: str = "") -> Picked:
         """Rows with low ≤ stamp ≤ high, those of one second by id."""
         if self._by_stamp is None:
             self._by_stamp = sorted((stamp, row_id) for row_id, stamp in self._stamps.items())
         start = bisect_left(self._by_stamp, (low, 0))
         end = bisect_right(self._by_stamp, (high, self._next)) if high else len(self._by_stamp)
-        return self._picked(row_id for _, row_id in self._by_stamp[start:end])
-
-    def _picked(self, ids: Iterable[int]) -> list[Row]:
-        return [self.rows[row_id] for row_id in ids]
+        return Picked(self.rows, [row_id for _, row_id in self._by_stamp[start:end]])
 
     def _restamp(self, row_id: int, stamp: str) -> None:
         if self._stamps.get(row_id) == stamp:

@@ -61,7 +61,6 @@ class ConnectWiseSandbox(PsaSandbox):
         )  # fmt: skip
         parts = self.parts
         self.rules = Rules(Hands(tickets, parts.notes, parts.timesheet, parts.schedule, parts.tasks, self.mails))
-        tickets.listeners += [self._tell, self.mails.heard, parts.changelogs.heard, self.rules.heard]
         self._recording = Recording(self.desk, parts)
         self._setup = Setup(self.desk, self.slas)
         self._routes = self._served().by_path
@@ -114,9 +113,7 @@ class ConnectWiseSandbox(PsaSandbox):
 
     def begin(self) -> None:
         """From now on what happens sets off rules."""
-        self.mails.rows.clear()
-        self.parts.changelogs.clear()
-        self.rules.awake = True
+        self.tickets.listeners += [self._tell, self.mails.heard, self.parts.changelogs.heard, self.rules.heard]
 
     def counts(self) -> dict[str, int]:
         """How many of each there are."""

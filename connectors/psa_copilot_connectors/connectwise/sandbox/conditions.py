@@ -177,6 +177,9 @@ def test_of(node: Node) -> Test:
     """A function that tells whether a record fits."""
     if isinstance(node, AllOf):
         parts = [test_of(part) for part in node.parts]
+        if len(parts) == 2:
+            one, other = parts
+            return lambda row: one(row) and other(row)
         return lambda row: all(part(row) for part in parts)
     if isinstance(node, AnyOf):
         choices = [test_of(part) for part in node.parts]
@@ -236,9 +239,23 @@ def _test_of_one(comparison: Comparison) -> Test:
     return _on_value(name, fits, negated=comparison.negated)
 
 
+def getter(name: str) -> Callable[[Row], Any]:
+    """`value_at` for one name, quick where a whole table is looked at."""
+    if name in _ALIASES:
+        return lambda row: value_at(row, name)
+    first, _, rest = name.partition("/")
+    if not rest:
+        return lambda row: row.get(first)
+    if "/" in rest:
+        return lambda row: value_at(row, name)
+    return lambda row: (row.get(first) or {}).get(rest)
+
+
 def _on_value(name: str, fits: Callable[[Any], bool], *, negated: bool) -> Test:
+    value_of = getter(name)
+
     def test(row: Row) -> bool:
-        value = value_at(row, name)
+        value = value_of(row)
         # As in SQL, what is not there neither fits nor fails to fit.
         return value is not None and fits(value) != negated
 
@@ -287,15 +304,16 @@ def bounds_of(node: Node | None) -> Bounds:
         if not isinstance(part, Comparison) or part.negated or len(part.values) != 1:
             continue
         value = part.values[0]
-        if part.name == "id" and isinstance(value, float):
+        if part.name == "id" and isinstance(value, float) and value.is_integer():
             ids.append((part.sign, int(value)))
         elif part.name in ("lastUpdated", "_info/lastUpdated") and isinstance(value, Stamp):
             stamps.append((part.sign, value.text))
-    # Bounds are a little wide on purpose (≥ for >, whole seconds): the test itself decides at the edge.
+    # Bounds of stamps are a little wide on purpose (≥ for >, whole seconds): the test itself decides at the edge.
     return Bounds(
-        low_id=max([n for sign, n in ids if sign in (">", ">=", "=")], default=0),
-        high_id=min([n for sign, n in ids if sign in ("<", "<=", "=")], default=None),
+        low_id=max([n + (sign == ">") for sign, n in ids if sign in (">", ">=", "=")], default=0),
+        high_id=min([n - (sign == "<") for sign, n in ids if sign in ("<", "<=", "=")], default=None),
         low_stamp=max([text[:19] for sign, text in stamps if sign in (">", ">=", "=")], default=""),
         high_stamp=min([text[:19] + "Z" for sign, text in stamps if sign in ("<", "<=", "=")], default=""),
-        say_all=isinstance(node, Comparison) and [(sign, len(text)) for sign, text in stamps] == [(">=", 19)],
+        say_all=(len(ids) == len(parts) and all(sign != "!=" for sign, _ in ids))
+        or (len(stamps) == len(parts) and all(sign in (">=", "=") and len(text) == 19 for sign, text in stamps)),
     )

@@ -14,6 +14,7 @@ from psa_copilot_connectors.connectwise.sandbox.schedule import Schedule
 from psa_copilot_connectors.connectwise.sandbox.tasks import Tasks
 from psa_copilot_connectors.connectwise.sandbox.tickets import SUMMARY_LENGTH, Tickets
 from psa_copilot_connectors.connectwise.sandbox.timesheet import Timesheet
+from psa_copilot_connectors.connectwise.sandbox.usual import NO_MEANING
 
 RULE = "Workflow rule"
 
@@ -48,26 +49,26 @@ class Hands:
         if status["id"] != row["status"]["id"]:
             self.edit(ticket, {"status": {"id": status["id"]}}, at)
 
-    def set_other_status(self, ticket: int, at: datetime) -> None:
-        """Set an open status that the ticket does not have."""
-        row = self.row(ticket)
-        statuses = self.tickets.desk.statuses_of(row["board"]["id"])
-        others = [s for s in statuses if s["id"] != row["status"]["id"] and not s["closedStatus"]]
-        if others:
-            self.edit(ticket, {"status": {"id": others[0]["id"]}}, at)
+    def set_other_status(self, ticket: int, before: Row, at: datetime) -> None:
+        """Set an open status that the ticket neither has nor had, if possible one that stamps nothing."""
+        statuses = self.tickets.desk.statuses_of(self.row(ticket)["board"]["id"])
+        open_ones = [status for status in statuses if not status["closedStatus"]]
+        quiet = [status for status in open_ones if status["escalationStatus"] == NO_MEANING]
+        self._set_other(ticket, "status", before, [*quiet, *open_ones], at)
 
-    def set_other_priority(self, ticket: int, at: datetime) -> None:
-        """Set a priority that the ticket does not have."""
-        now = self.row(ticket)["priority"]["id"]
-        other = next(row for row in self.tickets.desk.priorities if row["id"] != now)
-        self.edit(ticket, {"priority": {"id": other["id"]}}, at)
+    def set_other_priority(self, ticket: int, before: Row, at: datetime) -> None:
+        """Set a priority that the ticket neither has nor had."""
+        self._set_other(ticket, "priority", before, list(self.tickets.desk.priorities), at)
 
-    def set_other_owner(self, ticket: int, at: datetime) -> None:
-        """Give the ticket to somebody who does not have it."""
-        now = (self.row(ticket).get("owner") or {}).get("id")
-        other = next((row for row in self.tickets.desk.technicians() if row["id"] != now), None)
+    def set_other_owner(self, ticket: int, before: Row, at: datetime) -> None:
+        """Give the ticket to somebody who neither has nor had it."""
+        self._set_other(ticket, "owner", before, self.tickets.desk.technicians(), at)
+
+    def _set_other(self, ticket: int, name: str, before: Row, rows: list[Row], at: datetime) -> None:
+        taken = [(row.get(name) or {}).get("id") for row in (before, self.row(ticket))]
+        other = next((row for row in rows if row["id"] not in taken), None)
         if other:
-            self.edit(ticket, {"owner": {"id": other["id"]}}, at)
+            self.edit(ticket, {name: {"id": other["id"]}}, at)
 
     def append_to_summary(self, ticket: int, words: str, at: datetime, *, overwrite: bool = False) -> None:
         """What a template does to a summary."""

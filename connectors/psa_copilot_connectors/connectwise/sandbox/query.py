@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -17,9 +18,9 @@ from psa_copilot_connectors.connectwise.sandbox.conditions import (
     check,
     child_test_of,
     comparisons,
+    getter,
     parse,
     test_of,
-    value_at,
 )
 from psa_copilot_connectors.connectwise.sandbox.shapes import Shape
 
@@ -31,10 +32,10 @@ FORWARD_ONLY = "forward-only"
 class Indexed(Protocol):
     """Rows that know their order by id and by last change."""
 
-    def in_id_order(self, low: int = 0, high: int | None = None) -> list[Row]:
+    def in_id_order(self, low: int = 0, high: int | None = None) -> Sequence[Row]:
         """Rows with low ≤ id ≤ high."""
 
-    def in_stamp_order(self, low: str = "", high: str = "") -> list[Row]:
+    def in_stamp_order(self, low: str = "", high: str = "") -> Sequence[Row]:
         """Rows with low ≤ last change ≤ high."""
 
 
@@ -85,29 +86,32 @@ def page(question: Question, rows: Indexed | list[Row], names: Shape, url: str, 
     return Page(project(_viewed(shown, view), question, names), _links(question, url, number, last))
 
 
-def _viewed(rows: list[Row], view: View | None) -> list[Row]:
-    return [view(row) for row in rows] if view else rows
+def _viewed(rows: Sequence[Row], view: View | None) -> list[Row]:
+    return [view(row) for row in rows] if view else list(rows)
 
 
 def _forward(question: Question, rows: Indexed | list[Row], names: Shape, url: str, view: View | None) -> Page:
     after = question.number("pageId", 0)
     without_order = {key: value for key, value in question.parameters.items() if key.lower() != "orderby"}
     found = matching(replace(question, parameters=without_order), rows, names)
-    shown = [row for row in found if row["id"] > after][: question.page_size]
+    shown = list(islice((row for row in found if row["id"] > after), question.page_size))
     last_id = shown[-1]["id"] if shown else after
     return Page(project(_viewed(shown, view), question, names), _link(question, url, "next", pageId=last_id))
 
 
-def matching(question: Question, rows: Indexed | list[Row], names: Shape) -> list[Row]:
+def matching(question: Question, rows: Indexed | list[Row], names: Shape) -> Sequence[Row]:
     """All rows that fit, in order."""
     node = _parsed(question, names)
     indexed = not isinstance(rows, list) and bounds_of(node).say_all
     tests = _tests(question, None if indexed else node, names)
     order = _order(question.text("orderBy"), names)
     candidates, ordered = _candidates(rows, node, order)
-    found = [row for row in candidates if all(test(row) for test in tests)] if tests else list(candidates)
+    if ordered and not tests:
+        return candidates
+    found = [row for row in candidates if all(test(row) for test in tests)]
     for name, descending in [] if ordered else reversed(order):
-        found.sort(key=lambda row, name=name: _sortable(value_at(row, name)), reverse=descending)  # type: ignore[misc]
+        value_of = getter(name)
+        found.sort(key=lambda row, value_of=value_of: _sortable(value_of(row)), reverse=descending)  # type: ignore[misc]
     return found
 
 
@@ -159,15 +163,21 @@ def _order(text: str, names: Shape) -> list[tuple[str, bool]]:
     return order
 
 
-def _candidates(rows: Indexed | list[Row], node: Node | None, order: list[tuple[str, bool]]) -> tuple[list[Row], bool]:
+def _candidates(
+    rows: Indexed | list[Row], node: Node | None, order: list[tuple[str, bool]]
+) -> tuple[Sequence[Row], bool]:
     """Rows to look at, and whether they already stand in the order that was asked for."""
     if isinstance(rows, list):
         return rows, not order
     bounds = bounds_of(node)
+    falling = bool(order) and all(descending for _, descending in order)
     rising = not any(descending for _, descending in order)
     ordered_by = [name.removeprefix("_info/") for name, _ in order]
-    if rising and ordered_by in (["lastUpdated"], ["lastUpdated", "id"]):
-        return rows.in_stamp_order(bounds.low_stamp, bounds.high_stamp), True
+    if (rising or falling) and ordered_by in (["lastUpdated"], ["lastUpdated", "id"]):
+        found = rows.in_stamp_order(bounds.low_stamp, bounds.high_stamp)
+        return (found[::-1] if falling else found), True
+    if falling and ordered_by == ["id"] and not bounds.low_stamp:
+        return rows.in_id_order(bounds.low_id, bounds.high_id)[::-1], True
     if bounds.low_stamp:
         found = rows.in_stamp_order(bounds.low_stamp, bounds.high_stamp)
         return (found, False) if order else (sorted(found, key=_id), True)

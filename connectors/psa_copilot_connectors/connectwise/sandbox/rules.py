@@ -33,7 +33,6 @@ class Rules:
 
     def __init__(self, hands: Hands) -> None:
         self.hands = hands
-        self.awake = False  # the past, as files and scenarios tell it, sets off nothing
         self.switches = hands.tickets.desk.world.switches
         self._world = hands.tickets.desk.world
         self._closing: dict[int, datetime] = {}
@@ -44,7 +43,7 @@ class Rules:
 
     def heard(self, change: Change) -> None:
         """Something happened; what nobody did sets off nothing, so rules do not chase each other."""
-        if not self.awake or change.row is None or change.by == WORKFLOW:
+        if change.row is None or change.by == WORKFLOW:
             return
         triggers = change.triggers
         self._watch_for_closing(change, triggers)
@@ -130,7 +129,7 @@ def _adds_appointment(rules: Rules, change: Change, at: datetime) -> None:
 
 def _assigns(rules: Rules, change: Change, at: datetime) -> None:
     if not rules.hands.row(change.ticket).get("owner"):
-        rules.hands.set_other_owner(change.ticket, at)
+        rules.hands.set_other_owner(change.ticket, change.row or {}, at)
 
 
 def _reopens(rules: Rules, change: Change, at: datetime) -> None:
@@ -172,14 +171,14 @@ def _applies_template(rules: Rules, change: Change, at: datetime) -> None:
     hands.add_task(change.ticket, f"Template {name}: verify", at)
     hands.book(change.ticket, at)
     if overwrite:
-        hands.set_other_priority(change.ticket, at)
+        hands.set_other_priority(change.ticket, change.row or {}, at)
 
 
 def _plants(switch: str, rules: Rules, change: Change, at: datetime) -> None:
-    hands, ticket = rules.hands, change.ticket
+    hands, ticket, row = rules.hands, change.ticket, change.row or {}
     deeds: dict[str, Callable[[], None]] = {
         "planted_mail_to_contact": lambda: hands.mail_contact(ticket, "planted", change.by),
-        "planted_status": lambda: hands.set_other_status(ticket, at),
+        "planted_status": lambda: hands.set_other_status(ticket, row, at),
         "planted_sla_restart": lambda: hands.restart_sla(ticket, at),
         "planted_sla_responded": lambda: hands.mark_responded(ticket, at),
         "planted_template": lambda: hands.append_to_summary(ticket, PLANTED_WORDS, at),
@@ -187,8 +186,8 @@ def _plants(switch: str, rules: Rules, change: Change, at: datetime) -> None:
         "planted_note": lambda: hands.add_note(ticket, "planted note", at),
         "planted_time_entry": lambda: hands.log_time(ticket, at),
         "planted_appointment": lambda: hands.book(ticket, at),
-        "planted_priority": lambda: hands.set_other_priority(ticket, at),
-        "planted_owner": lambda: hands.set_other_owner(ticket, at),
+        "planted_priority": lambda: hands.set_other_priority(ticket, row, at),
+        "planted_owner": lambda: hands.set_other_owner(ticket, row, at),
     }
     deeds[switch]()
 

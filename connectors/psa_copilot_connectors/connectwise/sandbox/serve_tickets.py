@@ -75,6 +75,7 @@ class TicketsServed:
             f"{SERVICE_PATH}/calculatesla", shapes.TICKET, self._service_rows,
             right="tickets_right", view=self._tickets.slas.shown,
         )  # fmt: skip
+        del self._routes.by_path[f"{SERVICE_PATH}/calculatesla/count"]
         self._routes.lists(f"{SERVICE_PATH}/info", shapes.TICKET_INFO, self._service_rows, view=_as_info)
         logs = f"{SERVICE_PATH}/changelogs"
         self._routes.lists(logs, shapes.CHANGE_LOG, self._change_logs, right="tickets_right", DELETE=self._clear_logs)
@@ -148,7 +149,9 @@ class TicketsServed:
             notes = Kind(f"{base}/#/notes", parts.notes.rows, shapes.NOTE, "Note", "tickets_right", parent="ticketId")
             routes.kind(notes, lambda asked: parts.notes.of(self._number(asked)), POST=self._add_note)
             routes.edits(notes, parts.notes.edit, parts.notes.delete, "notes_right")
-            routes.lists(f"{base}/#/allnotes", shapes.ANY_NOTE, self._all_notes, right="tickets_right")
+            view = _as_project_note if base == PROJECT_PATH else None
+            routes.lists(f"{base}/#/allnotes", shapes.ANY_NOTE, self._all_notes, right="tickets_right", view=view)
+            del routes.by_path[f"{base}/#/allnotes/count"]
         tasks = Kind(
             f"{SERVICE_PATH}/#/tasks", parts.tasks.rows, shapes.TASK, "Task", "tickets_right", parent="ticketId"
         )
@@ -278,6 +281,10 @@ def _as_info(row: Row) -> Row:
 def _as_project_ticket(row: Row) -> Row:
     shown = {name: value for name, value in row.items() if name in ALL_NAMES}
     return shown | {"project": PROJECT_OF, "phase": {"id": 1, "name": "Phase 1"}, "isIssueFlag": False}
+
+
+def _as_project_note(note: Row) -> Row:
+    return {name: value for name, value in note.items() if name not in ("isMarkdownFlag", "createdByParentFlag")}
 
 
 def _as_any_note(note: Row, ticket: Row) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -351,7 +351,7 @@ class Tickets:
         )
 
 
-def nth(rows: list[Row], number: int) -> Row:
+def nth(rows: Sequence[Row], number: int) -> Row:
     """One of several, always the same for the same number."""
     return rows[number % len(rows)]
 
