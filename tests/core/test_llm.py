@@ -177,6 +177,15 @@ async def test_all_tries_together_have_an_end(model: ScriptedModel) -> None:
     assert llm.why == "the model took too long"
 
 
+async def test_after_hanging_up_it_can_be_asked_again(model: ScriptedModel) -> None:
+    desk = Desk(model)
+    await desk.ask()
+    await desk.gateway.close()
+    desk.cache.kept.clear()
+    assert (await desk.ask())[0] == RECAP
+    await desk.gateway.close()
+
+
 async def test_nobody_there_is_none(model: ScriptedModel) -> None:
     recap, llm = await Desk(model, api_base="http://127.0.0.1:9/v1").ask()
     assert recap is None
@@ -253,6 +262,13 @@ async def test_prices_of_the_config_make_the_cost(model: ScriptedModel) -> None:
     [call] = llm.spent
     assert call.cost == pytest.approx((call.tokens_in * 1000 + call.tokens_out * 2000) / 1e6)
     assert desk.spend.spent(NOW) == pytest.approx(call.cost)
+
+
+async def test_a_server_that_counts_nothing_is_counted_generously(model: ScriptedModel) -> None:
+    _, told = await Desk(model, input_price=1.0, output_price=1.0).ask()
+    model.plays("uncounted")
+    _, untold = await Desk(model, input_price=1.0, output_price=1.0).ask()
+    assert untold.cost > told.cost > 0
 
 
 async def test_litellm_knows_the_price_of_a_public_model(model: ScriptedModel) -> None:

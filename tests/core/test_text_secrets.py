@@ -10,9 +10,11 @@ from tests.core.planted import KINDS, WAYS, in_title, password, pieces, planted
 
 FORMS = """password: {}|Password {}|pw {}|PW: {}|pass={}|pwd:{}|temp password {}|password (new): {}|pass phrase: {}
 the new password is {}|I set the password to {}|password for the admin account is {}|She changed her password to {}.
-user/pass: bob/{}|Username: bob;Password: {}|credentials are bob / {}|Creds: bob {}|{} is the admin password|root / {} (password)
+user/pass: bob/{}|Username: bob;Password: {}|credentials are bob / {}|Creds: bob {}|{} is the admin password
+root / {} (password)
 mein passwort ist {}|Kennwort: {}|Kennwort wurde auf {} gesetzt|le mot de passe: {}|la contraseña es {}|wachtwoord: {}
-password = '{}'|password "{}"|Password -> {}|password - {}|**Password:** `{}`|Her password, {}, does not work|--password {}
+password = '{}'|password "{}"|Password -> {}|password - {}|**Password:** `{}`|Her password, {}, does not work
+--password {}
 WiFi password: {}|wifi key {}|WPA2 PSK: {}|pre-shared key is {}|the Wi-Fi is Guest and the key is {}|SNMP community {}
 client secret {}|admin pw is now {}|VPN secret = {}|export DB_PASSWORD={}|"password": "{}"|<password>{}</password>
 <p>Password:&nbsp;<b>{}</b></p>|<td>Passwort:</td><td>{}</td>|<li>pw <code>{}</code></li>"""

@@ -75,6 +75,10 @@ class Gateway:
             return Llm(route)
         return _Asked(self, self.settings, route, plugin, thread, tuple(people))
 
+    async def close(self) -> None:
+        """Hang up."""
+        await provider.close()
+
 
 def _keys(settings: LlmSettings | None) -> list[str]:
     if settings is None:
@@ -208,8 +212,7 @@ class _Asked(Llm):
         used, outcome, began = Used(cost=most), "cut", time.monotonic()
         try:
             reply = await provider.complete(request)
-            cost = self._price(reply.tokens_in, reply.tokens_out)
-            used, outcome = Used(reply.tokens_in, reply.tokens_out, cost), "answered"
+            used, outcome = self._used(request, reply), "answered"
         except ModelFailed as error:
             used, outcome = used if error.maybe_charged else Used(), error.why
             raise
@@ -217,6 +220,12 @@ class _Asked(Llm):
             self._gateway.spend.settle(booking, used)
             self._record(used, outcome, round((time.monotonic() - began) * 1000))
         return reply
+
+    def _used(self, request: Request, reply: Reply) -> Used:
+        """What a reply took; a server that counts nothing is counted generously."""
+        read = reply.tokens_in or _most_read(request)
+        written = reply.tokens_out or len(reply.text.encode()) // 2 + 1
+        return Used(read, written, self._price(read, written))
 
     def _record(self, used: Used, outcome: str, ms: int) -> None:
         call = Call(self._route.model, used.cost, used.tokens_in, used.tokens_out, ms=ms)

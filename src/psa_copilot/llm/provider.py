@@ -10,6 +10,7 @@ import asyncio
 import importlib.metadata
 import logging
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,6 +81,15 @@ async def complete(request: Request) -> Reply:
         failed = _named(error)
     # Raised here, not above: an error's context would carry the first one's words into a traceback.
     raise failed
+
+
+async def close() -> None:
+    """Close the connections that litellm keeps open; nothing to do where it was never loaded."""
+    litellm = sys.modules.get("litellm")
+    if litellm is not None and hasattr(litellm, "close_litellm_async_clients"):
+        await litellm.close_litellm_async_clients()
+        # It would go on handing out the closed ones.
+        litellm.in_memory_llm_clients_cache.flush_cache()
 
 
 def price(model: str, tokens_in: int, tokens_out: int) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from string import ascii_uppercase
 
@@ -20,9 +20,6 @@ PIECE = 8
 
 _LABELS = {"email": "EMAIL", "phone": "PHONE", "ip": "IP", "mac": "MAC", "person": "PERSON"}
 _MARK = re.compile(r"\[?\b(EMAIL|PHONE|IP|MAC|PERSON|SECRET)_(\d{1,4}[A-Z]?)\b\]?", re.IGNORECASE)
-# A line break, with what mail programs put around it, that may stand inside a value.
-_SPLIT = r"(?:=?[ \t]{0,80}\n[ \t>|]{0,80})?"
-LONGEST_VALUE = 200
 
 
 def texts_of(thread: Thread) -> list[str]:
@@ -62,8 +59,7 @@ class Veil:
         """The text as a model may read it."""
         self._learn(text)
         text = _MARK.sub(lambda match: f"({match[1]} {match[2]})", fold(text).text)
-        hidden = [Found(each.start, each.end, "secret") for each in (*find_secrets(text), *self._known_in(text))]
-        hidden = merged([*hidden, *self._pieces_in(text)])
+        hidden = merged([*self._known_in(text), *(Found(one.start, one.end, "secret") for one in find_secrets(text))])
         personal = (each for each in find_personal(text, self._names) if not _inside(each, hidden))
         return self._masked(text, sorted([*hidden, *personal]))
 
@@ -82,18 +78,13 @@ class Veil:
         return name.strip()
 
     def _known_in(self, text: str) -> list[Found]:
-        """Where a secret that was found anywhere on the thread stands again, wrapped or not."""
-        found = []
-        for value in sorted(self._secrets, key=len, reverse=True):
-            pattern = _SPLIT.join(map(re.escape, value[:LONGEST_VALUE]))
-            found += [Found(*match.span(), "secret") for match in re.finditer(pattern, text)]
-        return found
-
-    def _pieces_in(self, text: str) -> list[Found]:
-        """Where a part of a secret stands alone."""
-        pieces = {value[at : at + PIECE] for value in self._secrets for at in range(len(value) - PIECE + 1)}
-        found = (at for at in range(len(text) - PIECE + 1) if text[at : at + PIECE] in pieces)
-        return [Found(at, at + PIECE, "secret") for at in found]
+        """Where a secret that was found anywhere on the thread stands again, whole or in part, wrapped or not."""
+        view = fold(text)
+        # A short word is no secret elsewhere: who has "printer" for a password still has a printer.
+        telling = [value for value in self._secrets if len(value) >= PIECE or not value.isalpha()]
+        pieces = {value[at : at + PIECE] for value in telling for at in range(max(1, len(value) - PIECE + 1))}
+        views = (view, view.joined()[0])
+        return [Found(*one.source(*place), "secret") for one in views for place in _places(one.text, pieces)]
 
     def _masked(self, text: str, found: list[Found]) -> str:
         parts, last = [], 0
@@ -131,6 +122,13 @@ class Veil:
     def _behind(self, match: re.Match[str]) -> str:
         label = match[1].upper()
         return STRUCK_OUT if label == "SECRET" else self._shown.get(f"{label}_{match[2].upper()}", UNKNOWN)
+
+
+def _places(text: str, pieces: set[str]) -> Iterator[tuple[int, int]]:
+    for length in {len(piece) for piece in pieces}:
+        for at in range(len(text) - length + 1):
+            if text[at : at + length] in pieces:
+                yield at, at + length
 
 
 def _squeezed(value: str) -> str:

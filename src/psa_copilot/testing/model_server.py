@@ -6,10 +6,11 @@
     python -m psa_copilot.testing.model_server --port 8123 --dialect plain --script obedient
 
 Each request takes the next step of the script; the last step stays. Steps: `right` (a given answer, else one made to
-fit the schema out of the ticket's own sentences), `bad_json`, `wrong` (JSON of another type), `obedient` (does what the
-ticket tells it to), `empty`, `429`, `500` or any other status, `slow` or `slow:SECONDS`. Two dialects: `schema` honors
-a JSON schema, `plain` answers 400 to one. `GET /_model/log` lists the requests, `POST /_model/script {"script": …}`
-starts another script, `POST /_model/answers [{"when": words, "answer": {…}}]` gives answers for tickets that hold them.
+fit the schema out of the ticket's own sentences), `uncounted` (the same without a count of tokens), `bad_json`, `wrong`
+(JSON of another type), `obedient` (does what the ticket tells it to), `empty`, `429`, `500` or any other status, `slow`
+or `slow:SECONDS`. Two dialects: `schema` honors a JSON schema, `plain` answers 400 to one. `GET /_model/log` lists the
+requests, `POST /_model/script {"script": …}` starts another script, `POST /_model/answers [{"when": words, "answer":
+{…}}]` gives answers for tickets that hold those words.
 """
 
 from __future__ import annotations
@@ -197,7 +198,10 @@ class _Request(BaseHTTPRequestHandler):
         if name == "slow":
             self.server.model.closing.wait(float(seconds or SLOW))
             name = "right"
-        self._end(seen, step, 200, _completion(seen.json, _STEPS[name](self.server.model, seen.json)))
+        answer = _completion(seen.json, _STEPS[name](self.server.model, seen.json))
+        if name == "uncounted":
+            del answer["usage"]
+        self._end(seen, step, 200, answer)
 
     def _end(self, seen: Seen, did: str, status: int, body: Any) -> None:
         seen.did, seen.status = did, status
@@ -291,6 +295,7 @@ _STEPS = {
     "empty": _empty,
     "obedient": _obedient,
     "slow": _right,
+    "uncounted": _right,
 }
 
 
