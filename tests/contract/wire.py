@@ -206,7 +206,7 @@ class Wire:
             yield Fault(side, endpoint, "body", "media", says, body[:200].decode(errors="replace"))
             return
         try:
-            value = dict(parse_qsl(body.decode())) if kind == FORM else json.loads(body)
+            value = _value(kind, body)
         except ValueError as exc:
             yield Fault(side, endpoint, "body", "json", str(exc))
             return
@@ -247,6 +247,13 @@ class _Line:
 
 def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode("latin-1").casefold(): value.decode("latin-1") for name, value in pairs}
+
+
+def _value(kind: str, body: bytes) -> Json:
+    """A body as the JSON value that its schema speaks of; ValueError where it is none."""
+    if kind == FORM:
+        return dict(parse_qsl(body.decode()))
+    return json.loads(body) if kind.endswith("json") else body.decode("latin-1")
 
 
 def _read(text: str, schema: Mapping[str, Json]) -> Json:
