@@ -422,7 +422,7 @@ async def check(config: Config) -> dict[str, list[Finding]]:
             line = open_line(config, name, store, clock)
             stack.push_async_callback(line.connector.http.close)
             try:
-                found[name] = await line.connector.check()
+                found[name] = [*await line.connector.check(), line.connector.can.finding()]
                 directories[name] = await line.connector.directory()
             except PsaError as exc:
                 found[name] = [*found.get(name, []), Finding("fault", "connection", str(exc))]

@@ -25,6 +25,9 @@ Duration = Annotated[timedelta, BeforeValidator(duration)]
 """A setting like `60s`, `5m`, `4h` or `90d`."""
 
 
+YES_NO = ("yes", "no")
+
+
 class Can(Value):
     """What a PSA, through this connector, can do. What is False degrades visibly."""
 
@@ -55,8 +58,15 @@ class Can(Value):
         """The matrix for people: each ability by its name, and `yes`, `no`, or what of it there is."""
         answers = {ability.replace("_", " "): value for ability, value in self}
         fields = ", ".join(one.value for one in Field if one in self.fields) or "no"
-        words = {True: "yes", False: "no"}
+        words = dict(zip((True, False), YES_NO, strict=True))
         return {ability: words.get(value, str(value)) for ability, value in answers.items()} | {"fields": fields}
+
+    def finding(self) -> Finding:
+        """The matrix as one line of `psa-copilot check`."""
+        told = self.told()
+        lists = {answer: ", ".join(ability for ability, said in told.items() if said == answer) for answer in YES_NO}
+        rest = [f"{ability}: {said}" for ability, said in told.items() if said not in YES_NO]
+        return Finding("ok", "abilities", "; ".join([f"can {lists['yes']}", f"cannot {lists['no'] or '-'}", *rest]))
 
 
 WriteKind = Literal["time_entry", "appointment", "link"]
