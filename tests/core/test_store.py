@@ -185,3 +185,18 @@ def test_what_keep_lets_go_of_is_gone_and_the_rest_stays(store: Store) -> None:
         assert tx.mirror.last_event_id() > 0
     with store.transaction() as tx:
         assert tx.work.keep_delivery("main", "k", "1", None, T0, deleted=False)
+
+
+def test_a_contacts_other_tickets_are_those_of_the_same_client_that_changed_lately(store: Store) -> None:
+    mine = ticket(1, contact_id="5")
+    lately = [ticket(2, contact_id="5", at=T0 + 2 * HOUR), ticket(3, contact_id="5", at=T0 + 3 * HOUR)]
+    others = [
+        ticket(4, contact_id="6"),
+        ticket(5, contact_id="5", company_id="9"),
+        ticket(6, contact_id="5", at=T0 - HOUR, opened_at=T0 - HOUR),
+        ticket(7, contact_id="5", at=T0 + 2 * HOUR, parent="1"),
+    ]
+    save(store, mine, *lately, *others, at=T0 + 4 * HOUR)
+    with store.reading() as tx:
+        found = tx.mirror.recent_of_contact(mine, T0)
+    assert [each.number for each in found] == ["3", "2"]
