@@ -395,6 +395,12 @@ async def test_a_technicians_internal_note_is_no_answer_to_the_customer() -> Non
     [_] = await wishes(one, at("2026-11-05 09:00"), answer, ASKED)
 
 
+async def test_stamps_of_whole_seconds_leave_the_order_to_the_messages() -> None:
+    opened = said(ActorClass.CUSTOMER, MONDAY, "It prints blank pages.", remote_id="980")
+    one = waiting(customer_at=MONDAY)  # we asked within the same second
+    [_] = await wishes(one, at("2026-11-05 09:00"), opened, ASKED)
+
+
 async def test_a_rule_closes_after_the_final_notice_and_names_itself_and_its_clock() -> None:
     now = at("2026-11-13 09:00")
     assert found(waiting(), now - timedelta(minutes=1), closing=RULE) == ["silent:2:981"]

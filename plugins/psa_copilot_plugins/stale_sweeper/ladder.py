@@ -50,14 +50,10 @@ def _silent_since(standing: Standing, settings: SweeperSettings, now: datetime) 
     waits = ticket.meaning is Meaning.WAITING_ON_CUSTOMER and standing.last_by is ActorClass.TECHNICIAN
     if refused or not waits or not standing.last_key or standing.last_at is None:
         return None
-    if _answered_since(standing, standing.last_at) or (ticket.required_at and ticket.required_at > now):
+    if ticket.required_at and ticket.required_at > now:
         return None
     # Whoever is away until a day has as long from then on as anybody else.
     return max(filter(None, (standing.last_at, standing.status_since, standing.away_until)))
-
-
-def _answered_since(standing: Standing, asked: datetime) -> bool:
-    return standing.customer_at is not None and standing.customer_at >= asked
 
 
 def _rungs(standing: Standing, settings: SweeperSettings, start: datetime) -> Iterator[Due]:

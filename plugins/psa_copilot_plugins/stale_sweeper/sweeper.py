@@ -72,7 +72,7 @@ class StaleSweeper(Plugin):
         still = next((one for one in self._due(standing, tools.now) if one.key == change.key), None)
         if still is None or change.facts["ticket"] != str(standing.ticket.ref):
             return []
-        if still.kind == "silent" and _customer_was_last(thread, standing):
+        if still.kind == "silent" and _customer_was_last(thread, tools):
             return []
         return self._close(still, standing) if still.rule else [self._nudge(still, standing)]
 
@@ -94,8 +94,8 @@ class StaleSweeper(Plugin):
         ]
 
 
-def _customer_was_last(thread: Thread, standing: Standing) -> bool:
+def _customer_was_last(thread: Thread, tools: Tools) -> bool:
     """Whether the customer's is the last word that both sides can read: a technician's internal note answers nobody."""
-    seen = [message for message in thread.spoken() if message.ticket == standing.ticket.ref and not message.internal]
-    asked = max((message.sent_at for message in seen if message.by is ActorClass.TECHNICIAN), default=None)
-    return asked is None or (standing.customer_at is not None and standing.customer_at >= asked)
+    here = [message for message in thread.spoken() if message.ticket == tools.standing.ticket.ref]
+    words = [message for message in here if not message.internal and not tools.text.quiet(message, thread)]
+    return not words or words[-1].by is not ActorClass.TECHNICIAN

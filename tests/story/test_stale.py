@@ -1,0 +1,133 @@
+"""What has stopped moving is said once, by the whole daemon, over moved days."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from psa_copilot import app
+from psa_copilot.config import EnabledPlugin
+from psa_copilot.engine.sweeps import Sweeps, release
+from psa_copilot_plugins.stale_sweeper import StaleSweeper
+from tests.story.conftest import Hire
+from tests.story.desk import Copilot, Desk, until
+
+ONLY_SILENCE = {
+    name: {"enabled": False}
+    for name in ("untouched", "idle", "waited", "no_progress", "nothing_scheduled", "sla_risk", "backlog")
+}
+
+
+def sweeper(mode: str = "act", **settings: Any) -> EnabledPlugin:
+    """The sweeper with internal notes, for silent customers only unless told otherwise."""
+    usual = {"nudge": "note", "psa_ladder_off": ["Waiting customer"], "mode": mode}
+    given = StaleSweeper.Settings.model_validate({**ONLY_SILENCE, **usual, **settings})
+    return EnabledPlugin("stale_sweeper", StaleSweeper, given)
+
+
+def asked(psa: Desk) -> int:
+    """A ticket that waits for its customer's answer."""
+    ticket = psa.ticket("The label printer prints blank pages.")
+    psa.technician_writes(ticket, "Does tray 1 print as well?")
+    psa.sets(ticket, "status", "Waiting customer")
+    return ticket
+
+
+class Sweeping:
+    """Counts the sweeps, which come often here."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done = 0
+        sweep = Sweeps.sweep
+
+        async def counted(sweeps: Sweeps) -> None:
+            await sweep(sweeps)
+            self.done += 1
+
+        monkeypatch.setattr(Sweeps, "sweep", counted)
+        monkeypatch.setattr(app, "SWEEPS_EVERY", 5.0)
+
+    async def __call__(self, one: Copilot, psa: Desk, advance: str = "61s") -> None:
+        """Time passes, and what sweeps have found then is done."""
+        await one.settle()
+        psa.sandbox.advance(advance)
+        await one.settle()  # the clock is followed
+        done = self.done
+        await until(lambda: self.done >= done + 3, "three sweeps")
+        await one.settle()
+
+
+@pytest.fixture
+def swept(monkeypatch: pytest.MonkeyPatch) -> Sweeping:
+    return Sweeping(monkeypatch)
+
+
+async def test_silence_gives_one_nudge_a_step_however_often_we_sweep(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
+    one = await copilot(sweeper())
+    ticket = asked(psa)
+    await swept(one, psa)
+    assert psa.ours(ticket) == []
+
+    await swept(one, psa, "72h")
+    assert len(psa.ours(ticket)) == 1
+    assert "time for a reminder" in psa.ours(ticket)[0]["text"]
+    await one.stop()
+
+    two = await copilot(sweeper())
+    await swept(two, psa)
+    await swept(two, psa)
+    assert len(psa.ours(ticket)) == 1
+
+    await swept(two, psa, "72h")
+    assert len(psa.ours(ticket)) == 2
+    assert "time for the final notice" in psa.ours(ticket)[1]["text"]
+    assert psa.value(ticket, "status") == "Waiting customer"
+
+
+async def test_the_customers_answer_ends_the_ladder(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
+    one = await copilot(sweeper())
+    ticket = asked(psa)
+    await swept(one, psa, "48h")
+    psa.customer_replies(ticket, "Yes, tray 1 prints blank pages too.")
+    await swept(one, psa, "96h")
+    assert psa.ours(ticket) == []
+    assert one.ledger(ticket) == []
+
+
+async def test_an_automatic_reply_pauses_the_ladder(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
+    one = await copilot(sweeper())
+    ticket = asked(psa)
+    back = psa.sandbox.now() + timedelta(days=8)
+    psa.customer_replies(
+        ticket, f"Automatic reply: I am out of the office, back on {back:%Y-%m-%d}. Call Bo if urgent."
+    )
+    await swept(one, psa, "96h")
+    assert one.ledger(ticket) == []
+
+    await swept(one, psa, "168h")
+    assert len(psa.ours(ticket)) == 1
+
+
+async def test_what_was_stale_before_waits_for_a_human(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
+    ticket = asked(psa)
+    psa.sandbox.advance("96h")
+    one = await copilot(sweeper())
+    await swept(one, psa)
+    assert psa.writes(ticket) == []
+    assert one.ledger(ticket) == []
+
+    one.human(release, "stale_sweeper", 10)
+    await swept(one, psa)
+    assert len(psa.ours(ticket)) == 1
+
+
+async def test_a_rule_closes_with_its_id_and_a_note_that_names_it(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
+    rule = {"quiet-9": {"status": ["Waiting customer"], "to": "Resolved", "after": "3bd"}}
+    one = await copilot(sweeper(closing=rule, named=["Resolved"], sla="may_change"))
+    ticket = asked(psa)
+    for _ in range(3):
+        await swept(one, psa, "72h")
+    assert psa.value(ticket, "status") == "Resolved"
+    closing = [note for note in psa.ours(ticket) if "Closing rule quiet-9" in note["text"]]
+    assert len(closing) == 1
+    assert [row.wish["rule"] for row in one.ledger(ticket) if row.wish["kind"] == "change_field"] == ["quiet-9"]
