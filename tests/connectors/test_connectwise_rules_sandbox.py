@@ -287,7 +287,10 @@ class TestRules:
 
     @pytest.mark.parametrize(("how", "begins"), [("append", "Labels"), ("overwrite", "[per template]")])
     def test_a_type_pulls_its_template(self, psa: Sandbox, cw: httpx.Client, how: str, begins: str) -> None:
+        assert cw.get("/service/boards/1/autoTemplates").json() == []
         psa.switch(auto_templates=how)
+        listed = cw.get("/service/boards/1/autoTemplates").json()
+        assert {row["summarySetting"] for row in listed} == {how.capitalize()}
         before, priority = len(psa.notes(1001)), ticket(cw)["priority"]
         patch(cw, "type", {"name": "Network"})
         after = ticket(cw)

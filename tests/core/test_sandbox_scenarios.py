@@ -95,6 +95,10 @@ STORY: dict[str, Any] = {
     "steps": [
         {"do": "set", "ticket": "xray", "field": "status", "to": "Doing", "by": "wbaum", "on_read": {"ticket": "xray"}},
         {
+            "do": "set", "ticket": "xray", "field": "assignee", "to": "wbaum", "by": "wbaum",
+            "on_read": {"ticket": "xray", "after": "1h"},
+        },
+        {
             "do": "set", "ticket": "child", "field": "title", "to": "By hand", "by": "wbaum",
             "before_write": {"ticket": "child"},
         },
@@ -229,6 +233,9 @@ class TestPeople:
         assert cw.get(path).json()["status"]["name"] == "Fresh"
         row = cw.get(path).json()
         assert (row["status"]["name"], row["_info"]["updatedBy"]) == ("Doing", "wbaum")
+        psa.advance("61m")
+        assert "owner" not in cw.get(path).json()
+        assert cw.get(path).json()["owner"]["identifier"] == "wbaum"
 
     def test_a_technician_acts_right_before_the_copilot_writes(
         self, psa: Sandbox, cw: httpx.Client, numbers: dict[str, int]

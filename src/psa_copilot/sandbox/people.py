@@ -23,6 +23,7 @@ class _Waiting:
     left: int
     span: timedelta
     deed: Deed
+    since: datetime
     contains: str = ""
     at_once: bool = False  # so that nothing of the API's comes between
 
@@ -125,8 +126,9 @@ class People:
         for waiting, what in waits:
             if what is not None:
                 times, words = getattr(what, "time", 1), getattr(what, "contains", "")
+                since = self._start + getattr(what, "after", timedelta(0))
                 at_once = waiting is not self._after_note and not span
-                waiting.append(_Waiting(self._ticket(what.ticket), times, span, deed, words, at_once))
+                waiting.append(_Waiting(self._ticket(what.ticket), times, span, deed, since, words, at_once))
                 return
         if begins == "first_request":
             self._at_first_request.append((span, deed))
@@ -168,7 +170,9 @@ class People:
         self._at_first_request.clear()
 
     def _happened(self, waiting: list[_Waiting], ticket: int, text: str = "") -> None:
-        for one in [one for one in waiting if one.ticket == ticket and one.contains in text]:
+        now = self._clock.now()
+        heard = [one for one in waiting if one.ticket == ticket and one.contains in text and one.since <= now]
+        for one in heard:
             one.left -= 1
             if one.left <= 0:
                 waiting.remove(one)

@@ -34,6 +34,7 @@ class OnTouch(Strict):
 
     ticket: str
     time: int = 1
+    after: Span = timedelta(0)  # what comes sooner after the start is not counted
 
 
 class Step(Strict):

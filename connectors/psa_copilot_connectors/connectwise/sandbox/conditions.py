@@ -233,6 +233,9 @@ def _test_of_one(comparison: Comparison) -> Test:
     elif wanted[0] is NULL:
         is_null = comparison.sign == "="
         return lambda row: (value_at(row, name) is None) == is_null
+    elif isinstance(wanted[0], bool) and comparison.sign == "=":
+        value_of, truth = getter(name), wanted[0]
+        return lambda row: value_of(row) is truth  # most often asked of whole tables, so the shortest way
     else:
         sign = _SIGNS[comparison.sign]
         fits = lambda value: _compared(sign, value, wanted[0])  # noqa: E731

@@ -104,6 +104,7 @@ class Desk:
         self._contacts_of: dict[int, list[Row]] = {}
         self._statuses_of: dict[int, list[int]] = {}
         self._devices_of: dict[int, list[Row]] = {}
+        self._domains: dict[int, str] = {}
         self._named: dict[tuple[str, int, str], Row] = {}
         self._references: dict[tuple[str, int], Row] = {}
 
@@ -321,7 +322,7 @@ class Desk:
 
     def _welcome(self, client: Client) -> Row:
         company = self._new_company(client)
-        contacts = [self._new_contact(company, contact, client.domain) for contact in client.contacts]
+        contacts = [self._new_contact(company, contact) for contact in client.contacts]
         for number, device in enumerate(client.devices):
             self._new_configuration(company, contacts[number % len(contacts)] if contacts else None, device)
         return company
@@ -423,13 +424,14 @@ class Desk:
         if client.calendar:
             fields["calendar"] = self.reference("calendar", self.one_of("calendar", client.calendar))
         row = self.keep("company", self.companies, fields, names=(client.name, identifier))
+        self._domains[row["id"]] = client.domain or f"{identifier.casefold()}.example"
         place = {"name": "Main", "inactiveFlag": False, "primaryAddressFlag": True}
         site = self.keep("site", self.sites, place | {"company": self.reference("company", row)}, names=())
         row["site"] = self.reference("site", site)
         return row
 
-    def _new_contact(self, company: Row, contact: Contact, domain: str = "") -> Row:
-        domain = domain or f"{company['identifier'].casefold()}.example"
+    def _new_contact(self, company: Row, contact: Contact) -> Row:
+        domain = self._domains[company["id"]]
         mail = contact.email or f"{'.'.join(contact.name.casefold().split())}@{domain}"
         types = [self.reference("contactType", self.one_of("contactType", name)) for name in contact.types]
         fields = making.contact_fields(contact, self.reference("company", company), mail, len(self.contacts) + 1, types)

@@ -108,7 +108,8 @@ def matching(question: Question, rows: Indexed | list[Row], names: Shape) -> Seq
     candidates, ordered = _candidates(rows, node, order)
     if ordered and not tests:
         return candidates
-    found = [row for row in candidates if all(test(row) for test in tests)]
+    fits = tests[0] if len(tests) == 1 else lambda row: all(test(row) for test in tests)
+    found = list(filter(fits, candidates))
     for name, descending in [] if ordered else reversed(order):
         value_of = getter(name)
         found.sort(key=lambda row, value_of=value_of: _sortable(value_of(row)), reverse=descending)  # type: ignore[misc]

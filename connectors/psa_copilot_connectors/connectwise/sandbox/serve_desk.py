@@ -68,6 +68,19 @@ class DeskServed:
             Kind("service/teams", desk.teams, shapes.SERVICE_TEAM, "Team", "boards_right", _as_service_team)
         )
 
+        self._routes.lists(
+            "service/boards/#/autotemplates", shapes.AUTO_TEMPLATE, self._templates, right="boards_right"
+        )
+
+    def _templates(self, asked: Asked) -> list[Row]:
+        """What a type, subtype and item together pull, where the switch says that they pull something."""
+        switches = self._routes.switches
+        how = switches.text("auto_templates")
+        rows = self._on_board(asked.numbers[0], self._desk.associations)
+        if how == "off" and not switches.on("all_side_effects"):
+            return []
+        return [_as_template(row, "Overwrite" if how == "overwrite" else "Append") for row in rows if "item" in row]
+
     def _on_boards(self, name: str, table: Table, names: Shape, view: View | None) -> None:
         kind = Kind(f"service/boards/#/{name}", table, names, name[:-1].capitalize(), "boards_right", view)
         self._routes.kind(kind, lambda asked: self._on_board(asked.numbers[0], table))
@@ -119,6 +132,24 @@ class DeskServed:
 
 def _of(table: Table, field: str, number: int) -> list[Row]:
     return [row for row in table if row[field]["id"] == number]
+
+
+def _as_template(row: Row, how: str) -> Row:
+    name = row["item"]["name"]
+    changed = ("summary", "internalAnalysis", "tasks", "resources")
+    return {
+        "id": row["id"],
+        "type": row["type"],
+        "subtype": row["subType"],
+        "item": row["item"],
+        "serviceTemplate": {"id": row["id"], "name": name, "summary": name},
+        "board": row["board"],
+        **{f"{field}Setting": how for field in changed},
+        "discussionSetting": "Ignore",
+        "resolutionSetting": "Ignore",
+        "autoApplyFlag": True,
+        "_info": row["_info"],
+    }
 
 
 def _as_service_team(row: Row) -> Row:
