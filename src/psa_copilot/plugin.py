@@ -81,6 +81,9 @@ class Tickets(Protocol):
     def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
         """Other tickets of the same contact of the same client that changed since then, newest first."""
 
+    def other_clients(self, ticket: Ticket) -> list[str]:
+        """Names of the clients of this desk besides the ticket's own: no note names one of them."""
+
     def meaning(self, board: str, status: str) -> Meaning | None:
         """What a status of a board means, present or past; None where nobody knows."""
 

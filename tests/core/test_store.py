@@ -200,3 +200,14 @@ def test_a_contacts_other_tickets_are_those_of_the_same_client_that_changed_late
     with store.reading() as tx:
         found = tx.mirror.recent_of_contact(mine, T0)
     assert [each.number for each in found] == ["3", "2"]
+
+
+def test_the_clients_are_the_companies_that_have_tickets(store: Store) -> None:
+    save(
+        store,
+        *(ticket(number, company=name) for number, name in enumerate(["Fabrikam", "", "Contoso", "Fabrikam"])),
+        at=T0,
+    )
+    with store.reading() as tx:
+        assert tx.mirror.companies("main") == ["Contoso", "Fabrikam"]
+        assert tx.mirror.companies("other") == []

@@ -53,12 +53,16 @@ class Mirrored:
     """A mirror with these other tickets of the contact."""
 
     others: Sequence[Ticket] = ()
+    clients: Sequence[str] = ()
 
     def get(self, ref: object) -> None:
         return None
 
     def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
         return list(self.others)
+
+    def other_clients(self, ticket: Ticket) -> list[str]:
+        return list(self.clients)
 
     def meaning(self, board: str, status: str) -> Meaning | None:
         return STATUSES.get(status)
@@ -88,11 +92,12 @@ def tools_for(
     others: Sequence[Ticket] = (),
     llm: Llm | None = None,
     confidential: str = "",
+    clients: Sequence[str] = (),
 ) -> Tools:
     return Tools(
         now=START + timedelta(days=1),
         past=Remembered(note, noted or {}),
-        tickets=Mirrored(others),
+        tickets=Mirrored(others, clients),
         text=Text(),
         llm=llm or Llm(),
         standing=Standing(talk.ticket, confidential=confidential),

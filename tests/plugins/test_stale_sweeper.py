@@ -313,6 +313,9 @@ class Mirror:
     def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
         return []
 
+    def other_clients(self, ticket: Ticket) -> list[str]:
+        return []
+
     def meaning(self, board: str, status: str) -> Meaning | None:
         return {"Resolved": Meaning.RESOLVED, "In progress": Meaning.IN_PROGRESS}.get(status)
 

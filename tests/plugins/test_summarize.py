@@ -85,3 +85,12 @@ async def test_asked_without_any_news_it_looks_at_the_last_word() -> None:
 async def test_a_message_that_is_gone_again_is_no_news() -> None:
     gone = message("C: Sorry, wrong ticket", 99, by=ActorClass.CUSTOMER)
     assert await wishes(thread(*TALK), news=[gone]) == []
+
+
+async def test_another_client_is_not_named_though_the_thread_does() -> None:
+    talk = thread(*TALK, "N: Fabrikam has the same trouble with this sensor. We replaced theirs.")
+    change = added(talk.messages[-1])
+    assert "Fabrikam" in (await run(change, talk, tools_for(talk)))[0].body
+    [note] = await run(change, talk, tools_for(talk, clients=["Fabrikam Ltd."]))
+    assert "Fabrikam" not in note.body
+    assert "Tray 2 prints blank pages" in note.body

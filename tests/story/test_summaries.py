@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from psa_copilot.testing.model_server import ScriptedModel, model_server
+from tests.connectors.sandbox_api import replace
 from tests.story.conftest import Hire
-from tests.story.desk import TALK, Desk, replace, summarize, until
+from tests.story.desk import TALK, Desk, summarize, until
 
 SOLVED = "The cause was a worn toner sensor on HLA-PR-02. I replaced the sensor and cleaned tray 2."
 

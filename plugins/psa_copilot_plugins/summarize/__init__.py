@@ -198,8 +198,10 @@ class Summarize(Plugin):
         public_only: bool = False,
     ) -> tuple[str, str]:
         """The note, and what went wrong on the way: a model's where it is of use, else the thread's own sentences."""
+        others = tools.tickets.other_clients(thread.ticket)
+        extract = tools.text.without_clients(extract, others)
         if draft is not None:
-            proper = tools.text.proper(draft, model=tools.llm.model)
+            proper = tools.text.without_clients(tools.text.proper(draft, model=tools.llm.model), others)
             if _says_something(tools.text.supported(proper.first, thread)):
                 return self._by_template(proper, thread, tools, also or [], public_only)
         return self._by_template(extract, thread, tools, also or [], public_only)

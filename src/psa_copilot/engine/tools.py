@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from psa_copilot.actions import Purpose
 from psa_copilot.config import Config
@@ -16,6 +17,8 @@ from psa_copilot.models import Meaning, Ref, Thread, Ticket
 from psa_copilot.plugin import Standing, Tools
 from psa_copilot.store import MODEL_CALLS, Store
 from psa_copilot.text import Text
+
+CLIENTS_KEEP = timedelta(hours=1)
 
 
 class StoredPast:
@@ -51,8 +54,8 @@ class StoredPast:
 class MirroredTickets:
     """Tickets of one connection; those of another are not there."""
 
-    def __init__(self, store: Store, connection: str, line: Line | None) -> None:
-        self._store, self._connection, self._line = store, connection, line
+    def __init__(self, store: Store, connection: str, line: Line | None, clients: Sequence[str] = ()) -> None:
+        self._store, self._connection, self._line, self._clients = store, connection, line, clients
 
     def get(self, ref: Ref) -> Ticket | None:
         """One mirrored ticket."""
@@ -67,6 +70,10 @@ class MirroredTickets:
             return []
         with self._store.reading() as tx:
             return tx.mirror.recent_of_contact(ticket, since)
+
+    def other_clients(self, ticket: Ticket) -> list[str]:
+        """All companies with tickets here but this one."""
+        return [name for name in self._clients if name.casefold() != ticket.company.casefold()]
 
     def meaning(self, board: str, status: str) -> Meaning | None:
         """The config's word, else what the PSA's flags say."""
@@ -83,6 +90,7 @@ class Bench:
     def __init__(self, store: Store, config: Config) -> None:
         self._store, self._config = store, config
         self._gateways: dict[str, Gateway] = {}
+        self._clients: dict[str, tuple[datetime, list[str]]] = {}
 
     def tools(self, plugin: str, thread: Thread, line: Line) -> Tools:
         """The tools of one plugin for one thread."""
@@ -90,11 +98,20 @@ class Bench:
         return Tools(
             now=line.clock.now(),
             past=StoredPast(self._store, plugin, thread),
-            tickets=MirroredTickets(self._store, line.name, line),
+            tickets=MirroredTickets(self._store, line.name, line, self._clients_of(line)),
             text=Text(),
             llm=self._llm(plugin, thread, line, standing),
             standing=standing,
         )
+
+    def _clients_of(self, line: Line) -> list[str]:
+        """Every client that has a ticket here; looked up once an hour, since it means reading all of them."""
+        at, names = self._clients.get(line.name, (None, []))
+        if at is None or line.clock.now() - at >= CLIENTS_KEEP:
+            with self._store.reading() as tx:
+                names = tx.mirror.companies(line.name)
+            self._clients[line.name] = (line.clock.now(), names)
+        return names
 
     def _standing(self, thread: Thread, line: Line) -> Standing:
         with self._store.reading() as tx:

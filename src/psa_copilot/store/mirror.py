@@ -101,6 +101,12 @@ class Mirror:
         newest = query.order_by(col(TicketRow.updated_at).desc(), col(TicketRow.remote_id))
         return [values.to_ticket(row) for row in self._session.exec(newest)]
 
+    def companies(self, connection: str) -> list[str]:
+        """Names of all clients that have tickets."""
+        name = col(TicketRow.value)["company"].as_string()
+        query = select(name).where(TicketRow.connection == connection).distinct()
+        return sorted(found for found in self._session.exec(query) if found)
+
     def survivor(self, thread_id: str) -> str:
         """The thread that this id stands for today."""
         alias = self._session.get(ThreadAliasRow, thread_id)

@@ -7,7 +7,7 @@ from psa_copilot.models import Message, Thread, Ticket
 from psa_copilot.text import away, extract, hand_off, noise, resolution
 from psa_copilot.text.automatic import automatic
 from psa_copilot.text.draft import Draft
-from psa_copilot.text.proper import masked, proper
+from psa_copilot.text.proper import masked, proper, without_clients
 from psa_copilot.text.resolution import Kcs
 from psa_copilot.text.shape import shaped
 from psa_copilot.text.template import Template, Templates
@@ -61,9 +61,13 @@ class Text:
         """The thread as the customer sees it."""
         return public(thread)
 
-    def proper(self, draft: Draft, *, model: str = "", clients: Sequence[str] = ()) -> Draft:
-        """A draft that a model wrote, without what no note says: moods, marks, blame, secrets, other clients."""
-        return proper(draft, model=model, clients=clients)
+    def proper(self, draft: Draft, *, model: str = "") -> Draft:
+        """A draft that a model wrote, without what no note says: moods, marks, blame, secrets, orders."""
+        return proper(draft, model=model)
+
+    def without_clients(self, draft: Draft, clients: Sequence[str]) -> Draft:
+        """A draft without the clauses that name one of these clients."""
+        return without_clients(draft, clients)
 
     def supported(self, note: str, thread: Thread, *, public_only: bool = False, also: Sequence[str] = ()) -> str:
         """The note without numbers, names, addresses, hosts and dates that neither the thread nor `also` contains."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -18,6 +18,10 @@ MASKED = "(secret)"
 FEWEST_LETTERS = 4
 """A shorter name of a client may be any word."""
 
+_LEGAL = re.compile(
+    r",? (?:inc|llc|llp|ltd|limited|corp|corporation|co|company|plc|gmbh|ag|kg|se|bv|nv|sa|sarl|sas|srl|pty)\.?$",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,500}>|<!--.*?-->", re.DOTALL)
 _MARKER = re.compile(r"-- copilot/\S*(?:\s[a-z2-7]{10}\b)?")
 _QUOTED = re.compile(r'"[^"\n]*"|“[^”\n]*”')
@@ -39,7 +43,7 @@ _NEVER = {
         r"should have (?:known|noticed|done|checked)|failed to (?:follow|do|read|respond|understand)|user error|"
         r"(?:difficult|annoying|rude|impatient|clueless) (?:customer|user|client)"
     ),
-    "mood": r"sentiment|(?:mood|satisfaction|frustration|anger|urgency|priority) (?:score|level|index|rating)\W{0,3}\d+",
+    "mood": r"sentiment|(?:mood|satisfaction|frustration|anger|urgency|priority) (?:score|level|rating)\W{0,3}\d+",
     "confidence": (
         r"confidence\W{0,3}(?:score|level|is|of|:)?\W{0,3}\d+|\d+ ?% (?:sure|confiden\w+|certain\w*)|"
         r"(?:high|medium|low) confidence"
@@ -56,16 +60,29 @@ def _never() -> re.Pattern[str]:
     return re.compile("|".join(rf"(?:(?<!\w)(?:{cues})(?!\w))" for cues in _NEVER.values()), re.IGNORECASE)
 
 
-def proper(draft: Draft, *, model: str = "", clients: Iterable[str] = ()) -> Draft:
+def proper(draft: Draft, *, model: str = "") -> Draft:
     """A model's draft without the clauses that no note has; a part of which nothing is left is "not stated"."""
-    names = tuple(clients)
-    parts = {name: _proper(said, model, names) for name, said in draft.parts.items()}
+    parts = {name: _proper(said, model) for name, said in draft.parts.items()}
     told = {name: said or (f"{NOT_STATED}." if draft.parts[name] else "") for name, said in parts.items()}
-    return replace(draft, first=_proper(draft.first, model, names), parts=told)
+    return replace(draft, first=_proper(draft.first, model), parts=told)
 
 
-def _proper(text: str, model: str, clients: tuple[str, ...]) -> str:
-    kept = (_judged(clause, model) for clause in clauses(plain(text)) if not names_client(clause, clients))
+def without_clients(draft: Draft, clients: Iterable[str]) -> Draft:
+    """The draft without the clauses that name one of these clients."""
+    names = [short for name in clients if (short := _LEGAL.sub("", name).strip())]
+    if not names_client(draft.text(), names):
+        return draft
+    parts = {name: _unnamed(said, names) or f"{NOT_STATED}." for name, said in draft.parts.items() if said}
+    title = draft.first.partition(": ")[0]
+    return replace(draft, first=_unnamed(draft.first, names) or f"{title}: {NOT_STATED}.", parts=parts)
+
+
+def _unnamed(text: str, names: Sequence[str]) -> str:
+    return " ".join(clause for clause in clauses(text) if not names_client(clause, names))
+
+
+def _proper(text: str, model: str) -> str:
+    kept = (_judged(clause, model) for clause in clauses(plain(text)))
     return " ".join(dict.fromkeys(filter(None, kept)))
 
 
