@@ -127,6 +127,7 @@ class ConnectWise(Connector):
         ]
 
     async def directory(self) -> Directory:
+        self._work.forget()
         return (await self._roster.read()).directory
 
     async def contacts(self) -> AsyncIterator[list[Contact]]:

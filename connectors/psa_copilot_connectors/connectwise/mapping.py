@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from psa_copilot import (
     ActorClass,
@@ -141,9 +142,14 @@ def _origin(row: Row) -> Origin:
     """By the PSA's own fields; lists of a desk's own sources, boards and accounts come on top in the core."""
     if row.get("recordType") in _PROJECT:
         return Origin.PROJECT
-    told = ((name_in(row, "source"), _SOURCES), (str(info(row).get("enteredBy") or ""), _CREATORS))
-    found = (origin for text, known in told for words, origin in known if text and words.search(text))
-    return next(found, Origin.PERSON)
+    return _told_origin(name_in(row, "source"), str(info(row).get("enteredBy") or ""))
+
+
+@lru_cache(maxsize=4096)
+def _told_origin(source: str, creator: str) -> Origin:
+    """Few sources and creators stand on many tickets."""
+    told = ((source, _SOURCES), (creator, _CREATORS))
+    return next((origin for text, known in told for words, origin in known if words.search(text)), Origin.PERSON)
 
 
 def to_messages(rows: Iterable[Row], ref: Ref, accounts: frozenset[str]) -> tuple[Message, ...]:

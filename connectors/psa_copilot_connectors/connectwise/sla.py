@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 
 from psa_copilot import Moment
 from psa_copilot_connectors.connectwise.rows import Row, info, moment, part
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALL_HOURS = "AllHours"
+SOON = timedelta(days=100)
+"""A date so near needs no comparing with other readings."""
 
 # In the order in which they are met: the stamp of the ticket that meets it, its minutes, the hours that an SLA allows.
 TARGETS = (
@@ -61,7 +64,7 @@ def due(row: Row, near: Moment, known: Promises | None = None) -> Moment | None:
     told = str(row.get("slaStatus") or "")
     if row.get("closedFlag") or row.get("dateResolved") or _PAUSED.search(told):
         return None
-    return _read(told, near) or _counted(row, known or {})
+    return _read(told, near) or (_counted(row, known) if known else None)
 
 
 def state(row: Row) -> str:
@@ -88,24 +91,29 @@ def _told(row: Row) -> Iterator[str]:
 
 def _read(told: str, near: Moment) -> Moment | None:
     """The date in the PSA's words: nearest to `near` where it names no year, its weekday telling month from day."""
-    found = _DUE.search(told)
+    found = _DUE.search(told) if " by " in told else None
     if not found:
         return None
-    candidates = list(_candidates(found, near))
-    weekday = (found["weekday"] or "").casefold()
-    fits = [one for one in candidates if not weekday or WEEKDAYS[one.weekday()] == weekday]
+    weekday = (found["weekday"] or "")[:3].casefold()
+    fits = []
+    for one in _candidates(found, near):
+        if not weekday or WEEKDAYS[one.weekday()] == weekday:
+            if abs(one - near) < SOON:
+                return one.astimezone(UTC)
+            fits.append(one)
     return min(fits, key=lambda one: abs(one - near)).astimezone(UTC) if fits else None
 
 
 def _candidates(found: re.Match[str], near: Moment) -> Iterator[datetime]:
-    """Every reading of it; American dates first, so that they win a tie."""
+    """Every reading of it, the likeliest first: American, and of this year."""
     one, two = int(found["one"]), int(found["two"])
     years = [_year(found["year"])] if found["year"] else [near.year, near.year + 1, near.year - 1]
     orders = [(one, two)] if not found["weekday"] else [(one, two), (two, one)]
+    hour, minute, zone = _hour(found), int(found["minute"]), _zone(found["offset"] or "")
     for month, day in orders:
         for year in years:
             try:
-                yield datetime(year, month, day, _hour(found), int(found["minute"]), tzinfo=_zone(found["offset"]))
+                yield datetime(year, month, day, hour, minute, tzinfo=zone)
             except ValueError:  # there is no such day
                 continue
 
@@ -119,7 +127,8 @@ def _hour(found: re.Match[str]) -> int:
     return hour % 12 + 12 * (half == "pm") if half else hour
 
 
-def _zone(offset: str | None) -> timezone:
+@cache
+def _zone(offset: str) -> timezone:
     if not offset:
         return UTC
     digits = offset[1:].replace(":", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from psa_copilot import Appointment, Book, LogTime, Moment, Receipt, Ref, Rejected, marker_of
@@ -14,6 +15,8 @@ from psa_copilot_connectors.connectwise.tickets import Tickets
 from psa_copilot_connectors.connectwise.words import to_text
 
 TIME, SCHEDULE, TYPES = "/time/entries", "/schedule/entries", "/schedule/types"
+
+_IDENTIFIER = re.compile(r'[^"\\]+')
 
 
 class Work:
@@ -82,6 +85,8 @@ class Work:
 
     async def find_booking(self, ref: Ref, action: Book) -> Receipt | None:
         """The appointment of that person on that ticket, at that time."""
+        if not _IDENTIFIER.fullmatch(action.person):
+            return None  # nobody is called like this, and it would not fit between quotes
         conditions = f'{_on_ticket(ref)} and member/identifier = "{action.person}"'
         doing = f"look for our appointment on ticket {ref.remote_id}"
         async for rows in self._site.walk(SCHEDULE, conditions, doing=doing):
@@ -100,11 +105,15 @@ class Work:
         found = (mapping.to_appointment(row, types, self._time_off) for row in rows)
         return [one for one in found if one]
 
+    def forget(self) -> None:
+        """Look at the schedule types again; desks add some."""
+        self._types = None
+
     def _date(self, when: Moment) -> str:
         return f"[{stamp(when).removesuffix('Z')}{self._zone}]"
 
     async def _names_of_types(self) -> dict[int, str]:
-        """The names of schedule types, read once; where we may not, their letters have to do."""
+        """The names of schedule types; where we may not read them, their letters have to do."""
         if self._types is None:
             rows = await self._site.maybe_all(TYPES, doing="list schedule types") or []
             self._types = {int(row["id"]): str(row.get("name") or "") for row in rows}
