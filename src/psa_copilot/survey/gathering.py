@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from psa_copilot.config import Config
+from psa_copilot.desk import Desk
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.policy import stopped_ticket
 from psa_copilot.engine.views import confidential, is_away, origin_of, standing_of
@@ -82,7 +84,8 @@ def _scene(
         moves = tx.standings.moves(line.name, [one.ticket.ref.remote_id for one in people], MOVES)
         recent = tx.standings.opened_since(line.name, now - WEEK, MOST_ALERTS)
         away = _away(line, tx.standings.time_off(line.name, now), now)
-    told = [ticket.model_copy(update={"origin": origin_of(ticket, desk)}) for ticket in recent]
+    by_list = Origin.ALERT in desk.origins  # else the PSA's own word is enough
+    told = [_with_origin(value, desk) for value in recent if by_list or value["origin"] == Origin.ALERT]
     return Scene(
         now=now,
         settings=line.settings,
@@ -95,6 +98,11 @@ def _scene(
         knows_appointments=line.connector.can.appointments,
         histories=histories,
     )
+
+
+def _with_origin(value: Mapping[str, Any], desk: Desk) -> Ticket:
+    ticket = Ticket.model_validate(value)
+    return ticket.model_copy(update={"origin": origin_of(ticket, desk)})
 
 
 def _technicians(line: Line) -> Mapping[str, Person] | None:
