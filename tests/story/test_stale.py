@@ -46,6 +46,7 @@ class Sweeping:
 
         monkeypatch.setattr(Sweeps, "sweep", counted)
         monkeypatch.setattr(app, "SWEEPS_EVERY", 5.0)
+        monkeypatch.setattr(app, "CALENDARS_EVERY", 5.0)
 
     async def __call__(self, one: Copilot, psa: Desk, advance: str = "61s") -> None:
         """Time passes, and what sweeps have found then is done."""
@@ -131,3 +132,27 @@ async def test_a_rule_closes_with_its_id_and_a_note_that_names_it(copilot: Hire,
     closing = [note for note in psa.ours(ticket) if "Closing rule quiet-9" in note["text"]]
     assert len(closing) == 1
     assert [row.wish["rule"] for row in one.ledger(ticket) if row.wish["kind"] == "change_field"] == ["quiet-9"]
+
+
+async def test_no_rule_closes_over_a_running_timer(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
+    rule = {"quiet-9": {"status": ["Waiting customer"], "to": "Resolved", "after": "3bd"}}
+    one = await copilot(sweeper(closing=rule, named=["Resolved"], sla="may_change", nudge="digest"))
+    ticket = asked(psa)
+    psa.sandbox.record("time", ticket=ticket, by="tokafor", minutes=30, text="on it", running=True)
+    psa.sandbox.advance("72h")
+    for _ in range(3):
+        await swept(one, psa, "72h")
+    assert psa.value(ticket, "status") == "Waiting customer"
+    [decision] = [row for row in one.ledger(ticket) if row.wish["kind"] == "change_field"]
+    assert decision.verdict == "dropped"
+    assert "running timer" in decision.reason
+
+
+async def test_a_future_appointment_silences_everything(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
+    one = await copilot(sweeper(untouched={"enabled": True}, idle={"enabled": True}))
+    ticket = asked(psa)
+    starts = psa.sandbox.now() + timedelta(days=20)
+    psa.sandbox.record("appointment", ticket=ticket, by="tokafor", starts=starts.isoformat())
+    await swept(one, psa, "2h")
+    await swept(one, psa, "96h")
+    assert one.ledger(ticket) == []

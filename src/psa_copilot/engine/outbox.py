@@ -20,7 +20,7 @@ from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.commands import keep_written, paused, says_the_same
 from psa_copilot.engine.control import ControlTicket
 from psa_copilot.engine.lines import Line, is_news, owe
-from psa_copilot.engine.policy import DAY, is_among_last, judge_again
+from psa_copilot.engine.policy import DAY, closes, is_among_last, judge_again
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.markers import same_text, signed, unsigned
@@ -164,8 +164,17 @@ class Outbox:
             self._hold(row, verdict.not_before, verdict.reason)
         elif verdict is not None:
             self._end(row, _as_state(verdict.verdict), verdict.reason, verdict=verdict.verdict)
+        elif blocked := await self._blocked(row, line, action, fresh.ticket):
+            self._end(row, "dropped", f"a close would step over: {blocked}", verdict="dropped")
         elif self._begin(row, line, action, fresh.ticket):
             await self._request(row, line, action)
+
+    @staticmethod
+    async def _blocked(row: WriteRow, line: Line, action: Action, ticket: Ticket) -> str:
+        """What a close would step over: an API closes what a PSA's own screens would not."""
+        if row.undoes is not None or not isinstance(action, ChangeField) or not closes(line, ticket, action):
+            return ""
+        return "; ".join(await line.connector.blocks_closing(ticket.ref))
 
     async def _fresh_read(self, row: WriteRow, line: Line) -> Fresh | None:
         """The ticket now; its messages too where they may have changed since we read them."""
