@@ -19,6 +19,7 @@ from psa_copilot.models import ActorClass, Field, Thread
 
 TO_AND_FRO = timedelta(minutes=30)
 WORDS_OF_A_QUOTE = 6
+_PROGRAMS = frozenset({ActorClass.INTEGRATION, ActorClass.SYSTEM, ActorClass.COPILOT})
 _MARKUP = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|^\s*\|.*\|\s*$", re.IGNORECASE | re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
@@ -64,7 +65,8 @@ def _to_and_fro(case: Case) -> Verdict | None:
 
 
 def _undoes(one: Event, other: Event) -> bool:
-    programs = not (one.actor_class.is_human or other.actor_class.is_human)
+    actors = {one.actor_class, other.actor_class}
+    programs = actors <= _PROGRAMS and actors != {ActorClass.COPILOT}  # our own undo is a human's word
     near = other.happened_at - one.happened_at <= TO_AND_FRO
     return programs and near and one.before is not None and one.before == other.after and one.after == other.before
 
