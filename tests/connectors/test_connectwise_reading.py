@@ -329,6 +329,19 @@ async def test_the_fingerprint_changes_with_the_setup_and_only_with_it(
     assert await cw.fingerprint() == before
 
 
+async def test_a_fingerprint_right_after_the_directory_reads_only_what_is_new(psa: Sandbox, cw: ConnectWise) -> None:
+    psa.speed(1)
+    cw.http.clock.set(psa.now(), 1)
+    boards = (await cw.directory()).boards
+    before = len(psa.log())
+    told = await cw.fingerprint()
+    assert {path.rpartition("/")[2] for path in asked(psa, before)} == {"autoTemplates"}
+    assert len(psa.log()) - before == len(boards)
+    cw.http.clock.set(psa.now() + timedelta(minutes=1), 1)
+    psa.switch(bill_after_close=True)
+    assert await cw.fingerprint() != told
+
+
 async def test_a_right_that_is_lost_is_another_fingerprint(psa: Sandbox, cw: ConnectWise) -> None:
     before = await cw.fingerprint()
     psa.switch(slas_right=False)
@@ -460,12 +473,13 @@ async def test_finance_that_is_kept_from_us_is_well(psa: Sandbox, cw: ConnectWis
         ("bill_after_close", "bills after closing"),
         ("auto_assign_new", "assigns new tickets by itself"),
         ("reopen_by_mail", "sets status Customer replied when mail comes in"),
+        ("auto_templates", "applies a template on "),
         ("status_email_templates", "mails on status"),
         ("board_sends_to_cc", "mails copies"),
     ],
 )
 async def test_check_names_what_a_board_does_by_itself(psa: Sandbox, cw: ConnectWise, switch: str, says: str) -> None:
-    psa.switch(**{switch: True})
+    psa.switch(**{switch: "overwrite" if switch == "auto_templates" else True})
     [board] = [finding for finding in await cw.check() if finding.about == "board Help Desk"]
     assert says in board.says
 

@@ -119,11 +119,9 @@ class ConnectWise(Connector):
             return [account]  # the right is missing, which has been said
 
     async def _check_boards(self) -> list[Finding]:
+        boards = (await self._roster.setup()).boards
         return [
-            checks.check_board(
-                board, await self._roster.statuses(board), await fingerprint.templates(self._site, board)
-            )
-            for board in await self._roster.live_boards()
+            checks.check_board(row, statuses, await fingerprint.templates(self._site, row)) for row, statuses in boards
         ]
 
     async def directory(self) -> Directory:

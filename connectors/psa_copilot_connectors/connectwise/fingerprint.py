@@ -16,11 +16,11 @@ _SAYS_NOTHING = frozenset({"_info", "boardIcon"})
 
 async def fingerprint(site: Site, roster: Roster) -> str:
     """Boards with statuses and auto-templates, priorities and SLAs, whatever their order."""
-    boards = await roster.live_boards()
+    setup = await roster.setup()
     told = {
-        "boards": [await _board(site, roster, row) for row in boards],
-        "priorities": await site.all("/service/priorities", doing="list priorities"),
-        "slas": await roster.slas(),
+        "boards": [[row, statuses, await templates(site, row)] for row, statuses in setup.boards],
+        "priorities": setup.priorities,
+        "slas": setup.slas,
     }
     return hashlib.sha256(json.dumps(_plain(told), sort_keys=True).encode()).hexdigest()
 
@@ -29,10 +29,6 @@ async def templates(site: Site, board: Row) -> list[Row]:
     """What choosing a category pulls in on a board; nothing where we may not read that."""
     path = f"{BOARDS}/{board['id']}/autoTemplates"
     return await site.maybe_all(path, doing=f"list auto-templates of board {board.get('name')}") or []
-
-
-async def _board(site: Site, roster: Roster, row: Row) -> list[Any]:
-    return [row, await roster.statuses(row), await templates(site, row)]
 
 
 def _plain(told: Any) -> Any:

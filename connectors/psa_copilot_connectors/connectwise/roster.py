@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
-from psa_copilot import Board, Directory, NotFound, Priority, Rejected, Status
+from psa_copilot import Board, Directory, Moment, NotFound, Priority, Rejected, Status
 from psa_copilot_connectors.connectwise import mapping, sla
 from psa_copilot_connectors.connectwise.rows import Row, part, reference
 from psa_copilot_connectors.connectwise.site import Site
@@ -15,15 +16,31 @@ BOARDS = "/service/boards"
 MEMBERS, SHORT_MEMBERS = "/system/members", "/system/info/members"
 MEMBER_FIELDS = "id,identifier,firstName,lastName,inactiveFlag,licenseClass,primaryEmail,officeEmail"
 
+A_MOMENT = timedelta(seconds=30)
+
 Category = tuple[Row | None, Row | None, Row | None]
 """Type, subtype and item as a body means them."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Setup:
+    """What decides what a write sets off, as the PSA shows it."""
+
+    at: Moment
+    boards: tuple[tuple[Row, list[Row]], ...]
+    """Each with its statuses."""
+    priorities: list[Row]
+    slas: list[tuple[Row, list[Row]]]
+    """Each with its priorities."""
+
+
+@dataclass(frozen=True)
 class Room:
     """One board, and what on it a write can name."""
 
+    row: Row
+    statuses: list[Row]
     board: Board
     categories: Mapping[str, Category] = field(default_factory=dict)
     teams: tuple[Row, ...] = ()
@@ -36,6 +53,7 @@ class Known:
     directory: Directory
     rooms: tuple[Room, ...]
     promises: sla.Promises
+    setup: Setup
 
     def room(self, board: str) -> Room | None:
         """The board of that name."""
@@ -90,16 +108,27 @@ class Roster:
         """Everything, afresh."""
         members = await self.members()
         ourselves = await self._who_we_are() or _only_api_member(members)
-        priorities = await self._site.all("/service/priorities", doing="list priorities")
-        rooms = [await self._room(row) for row in await self.live_boards()]
+        priorities, at = await self._priorities(), self._site.now()
+        rooms = [await self._room(row) for row in await self._live_boards()]
+        slas = await self._slas()
         directory = Directory(
             technicians=tuple(mapping.to_person(row, ourselves, _team_of(row, rooms)) for row in members),
             boards=tuple(room.board for room in rooms),
             priorities=tuple(map(mapping.to_priority, priorities)),
             ourselves=ourselves,
         )
-        self.known = Known(directory, tuple(rooms), await self._promises())
+        promises = {key: one for row, rows in slas for key, one in sla.promises(row, rows).items()}
+        setup = Setup(at, tuple((room.row, room.statuses) for room in rooms), priorities, slas)
+        self.known = Known(directory, tuple(rooms), promises, setup)
         return self.known
+
+    async def setup(self) -> Setup:
+        """The PSA's setup as it stands; what was read for the directory a moment ago is not read again."""
+        if self.known and timedelta() <= self._site.now() - self.known.setup.at < A_MOMENT:
+            return self.known.setup
+        at, boards = self._site.now(), await self._live_boards()
+        with_statuses = [(row, await self._statuses(row)) for row in boards]
+        return Setup(at, tuple(with_statuses), await self._priorities(), await self._slas())
 
     async def at_hand(self) -> Known:
         """What we know, read once if we know nothing yet."""
@@ -128,16 +157,17 @@ class Roster:
             self._members_at = SHORT_MEMBERS  # a list without anybody on it is a missing right, too
         return await self._site.all(SHORT_MEMBERS, doing="list members")
 
-    async def live_boards(self) -> list[Row]:
-        """The boards in use, as the PSA shows them."""
+    async def _live_boards(self) -> list[Row]:
         return [row for row in await self._site.all(BOARDS, doing="list boards") if not row.get("inactiveFlag")]
 
-    async def statuses(self, board: Row) -> list[Row]:
-        """All statuses of a board."""
+    async def _statuses(self, board: Row) -> list[Row]:
         return await self._site.all(f"{BOARDS}/{board['id']}/statuses", doing=f"list statuses of {_called(board)}")
 
-    async def slas(self) -> list[tuple[Row, list[Row]]]:
-        """The SLAs with their priorities, as far as we may read them."""
+    async def _priorities(self) -> list[Row]:
+        return await self._site.all("/service/priorities", doing="list priorities")
+
+    async def _slas(self) -> list[tuple[Row, list[Row]]]:
+        """As far as we may read them."""
         rows = await self._site.maybe_all("/service/SLAs", doing="list SLAs") or []
         return [(row, await self._sla_priorities(row)) for row in rows]
 
@@ -145,14 +175,12 @@ class Roster:
         doing = f"list priorities of SLA {row.get('name')}"
         return await self._site.maybe_all(f"/service/SLAs/{row['id']}/priorities", doing=doing) or []
 
-    async def _promises(self) -> sla.Promises:
-        return {key: one for row, rows in await self.slas() for key, one in sla.promises(row, rows).items()}
-
     async def _room(self, row: Row) -> Room:
         teams = await self._site.maybe_all(f"{BOARDS}/{row['id']}/teams", doing=f"list teams of {_called(row)}") or []
         categories = await self._categories(row)
-        board = mapping.to_board(row, await self.statuses(row), sorted(categories), teams)
-        return Room(board, categories, tuple(teams))
+        statuses = await self._statuses(row)
+        board = mapping.to_board(row, statuses, sorted(categories), teams)
+        return Room(row, statuses, board, categories, tuple(teams))
 
     async def _categories(self, board: Row) -> dict[str, Category]:
         """The paths that go together here. Older servers tell no items with them: then none is offered."""

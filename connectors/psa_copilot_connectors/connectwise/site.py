@@ -30,6 +30,10 @@ class Site:
         self._looked_again_at: Moment | None = None
         self._lock = asyncio.Lock()
 
+    def now(self) -> Moment:
+        """The PSA's time."""
+        return self._http.psa_now()
+
     async def get(self, path: str, params: Row | None = None, *, doing: str, may_lack: bool = False) -> Answer:
         """Read; `may_lack`: older servers do not know this page, so its 404 says nothing about the codebase."""
         try:
