@@ -17,6 +17,8 @@ import pytest
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 
+pytestmark = pytest.mark.timeout(300)  # whole commands, on machines that are busy with other things
+
 NOW = datetime.now(UTC)
 LOW, HIGH, CRITICAL = "Priority 3 - Medium", "Priority 2 - High", "Priority 1 - Critical"
 INES, MARTA, AWAY, LEFT = "Ines Dahl", "Marta Ruiz", "Tobi Okafor", "Petra Novak"
@@ -97,7 +99,7 @@ class Look:
 
     def run(self, *options: str) -> str:
         command = [sys.executable, "-m", "psa_copilot.cli", "digest", "--config", str(self.config), *options]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=200).stdout
 
     def numbers(self, key: str) -> set[int]:
         return {int(one["number"]) for one in self.finding(key)["tickets"]}
@@ -189,7 +191,7 @@ def test_nothing_is_written_and_nothing_is_owed(look: Look) -> None:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
     )
     assert json.loads(listed.stdout) == []
 
@@ -253,7 +255,7 @@ def test_a_person_reads_it_on_a_terminal(look: Look) -> None:
 def test_the_leaflet_names_the_words_that_stop_it(look: Look, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "psa_copilot.cli", "leaflet", "--config", str(look.config), "--control", "4711"]
     html = tmp_path / "leaflet.html"
-    told = subprocess.run([*command, "--html", str(html)], check=True, capture_output=True, text=True, timeout=60)
+    told = subprocess.run([*command, "--html", str(html)], check=True, capture_output=True, text=True, timeout=200)
     for text in (told.stdout, Page(html.read_text()).text):
         assert "copilot off" in text
         assert "#4711" in text
