@@ -97,6 +97,18 @@ def test_the_words_around_a_wrapped_key_stay() -> None:
     assert struck(text).endswith("\nPlease call me today")
 
 
+def test_the_number_of_the_next_message_stays() -> None:
+    text = "Uid=app;Pwd=abc123XYZ;Encrypt=yes\n\n[#2] customer: key AKIAIOSFODNN7EXAMPLE\n\n[#3] technician: done"
+    left = struck(text)
+    assert "\n\n[#2] customer: " in left
+    assert left.endswith("\n\n[#3] technician: done")
+
+
+def test_cells_run_together_hide_nothing() -> None:
+    assert "9922" not in struck("Password4816 9922 3156 1535")
+    assert "qR2m" not in struck("PasswordXk9$qR2mT!")
+
+
 def test_a_card_passes_its_check() -> None:
     assert luhn("4111111111111111")
     assert find_secrets("order 4111111111111112") == []

@@ -132,9 +132,10 @@ def _over_lines(text: str, seams: list[int]) -> Iterator[Place]:
             yield first, last, kind
 
 
-_WORD = re.compile(r"[A-Za-z]?[a-z]{0,30}[.,:;!?]?")
+_WORD = re.compile(r"[A-Za-z]?[a-z]{0,30}[.,:;!?]?|\[.*", re.DOTALL)
 _NO_KEY = re.compile(
-    r"[\W_]*(?:[A-Za-z]?[a-z'’-]{0,30}|[A-Z]{1,12}|\d{1,2}/\d{1,2}|[@#]\w+|[A-Za-z]+[_-]\d+)[\W_]*|\[?cid:.*", re.DOTALL
+    r"[\W_]*(?:[A-Za-z]?[a-z'’-]{0,30}|[A-Z]{1,12}|\d{1,2}/\d{1,2}|[@#]\w+|[A-Za-z]+[_-]\d+)[\W_]*|\[.*|cid:.*",
+    re.DOTALL,
 )
 
 
@@ -310,6 +311,11 @@ def _cued(text: str) -> Iterator[Place]:
             continue  # "unable to log in to SRV01"
         yield from _values_after(text, match.end(), kind, strong=strong, weak=weak)
     yield from _before_cue(text)
+    # Cells of a table that somebody ran together.
+    yield from ((*match.span("value"), "pass") for match in _GLUED.finditer(text) if _mixed(match["value"]))
+
+
+_GLUED = re.compile(r"(?:Password|Passwort|Kennwort|Passcode|Wachtwoord)(?P<value>[^\sa-z]\S{5,63})")
 
 
 def _values_after(text: str, place: int, kind: str, *, strong: bool, weak: bool) -> Iterator[Place]:
@@ -410,7 +416,12 @@ def _going_on(text: str, place: int, kind: str, *, whole_line: bool) -> Iterator
 
 
 def _continues(value: str, kind: str, *, wrapped: bool) -> bool:
-    if "://" in value or "@" in value.strip("@") or (kind == "login" and value.startswith("@")):
+    if (
+        "://" in value
+        or value.startswith("[")
+        or "@" in value.strip("@")
+        or (kind == "login" and value.startswith("@"))
+    ):
         return False
     if kind == "code":
         return bool(re.fullmatch(r"[A-Za-z0-9]{3,12}(?:-[A-Za-z0-9]{3,12})*", value)) and bool(re.search(r"\d", value))
@@ -436,7 +447,7 @@ def _before_cue(text: str) -> Iterator[Place]:
 
 # --- numbers that pass their check, or stand behind their name
 
-_CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){11,18}(?![\w-]|\.\d)")
+_CARD = re.compile(r"(?<![\d.-])\d(?:[ -]?\d){11,18}(?![\w-]|\.\d)")
 _CARD_CUE = re.compile(
     r"\b(?:cards?|carte|karten?|tarjeta|kaart|visa|master ?card|amex|maestro|credit|debit)\b", re.IGNORECASE
 )
