@@ -144,6 +144,13 @@ class Standings:
             for ticket, number in zip(tickets, ids, strict=True)
         ]
 
+    def stamps(self, connection: str, tickets: Sequence[str]) -> dict[str, datetime]:
+        """When those of these tickets that are mirrored had changed last."""
+        query = select(TicketRow.remote_id, TicketRow.updated_at).where(
+            TicketRow.connection == connection, col(TicketRow.remote_id).in_(tickets)
+        )
+        return dict(self._session.exec(query).all())
+
     def unread(self, connection: str) -> list[Ticket]:
         """Open tickets whose messages were never read, newest change first."""
         query = select(TicketRow).where(

@@ -70,7 +70,9 @@ class FirstReading:
         first = self.line.first_contact
         old = [ticket for ticket in page if first is None or ticket.updated_at < first]
         with self.store.transaction() as tx:
-            tx.mirror.save_tickets(old, self.line.look(Source.BACKFILL))
+            known = tx.standings.stamps(self.line.name, [ticket.ref.remote_id for ticket in old])
+            fresh = [ticket for ticket in old if known.get(ticket.ref.remote_id) != ticket.updated_at]
+            tx.mirror.save_tickets(fresh, self.line.look(Source.BACKFILL))
 
     async def _recent(self) -> list[str]:
         """What changed lately, closed tickets too: alerts that closed again are counted."""
