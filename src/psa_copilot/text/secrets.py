@@ -315,7 +315,9 @@ def _cued(text: str) -> Iterator[Place]:
     yield from ((*match.span("value"), "pass") for match in _GLUED.finditer(text) if _mixed(match["value"]))
 
 
-_GLUED = re.compile(r"(?:Password|Passwort|Kennwort|Passcode|Wachtwoord)(?P<value>[^\sa-z]\S{5,63})")
+_GLUED = re.compile(
+    r"(?:Password|Passwort|Kennwort|Passcode|Wachtwoord)(?P<value>[^\sa-z]\S{5,63}|(?=\S*\d\S*\d)\S{12,64})"
+)
 
 
 def _values_after(text: str, place: int, kind: str, *, strong: bool, weak: bool) -> Iterator[Place]:
@@ -454,7 +456,7 @@ _CARD_CUE = re.compile(
 _IBAN = re.compile(
     r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?(?![A-Za-z0-9])"
 )
-_SSN = re.compile(r"(?<![\w-])(?!000)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])|(?<![\w-])\d{3} \d{2} \d{4}(?! ?\d)")
+_SSN = re.compile(r"(?<![\d-])(?!000)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])|(?<![\w-])\d{3} \d{2} \d{4}(?! ?\d)")
 _NI = re.compile(r"(?<!\w)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)", re.IGNORECASE)
 _DNI = re.compile(r"(?<!\w)[XYZ]?\d{7,8}-?[A-HJ-NP-TV-Z](?!\w)")
 _NIR = re.compile(r"(?<!\d)[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}(?!\d)")
