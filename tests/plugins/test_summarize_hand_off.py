@@ -105,6 +105,7 @@ async def test_a_confidential_ticket_is_handed_over_without_a_quotation_and_with
     [note] = await hand_off(confidential="board HR", others=[ticket(number="77", title="Scanner is slow")])
     said = " ".join(TALK)
     assert '"' not in note.body
+    assert "Contact lately: not stated." in note.body
     assert "77" not in note.body
     assert not any(piece in note.body for piece in said.split() if len(piece) > 6)
     assert note.body.startswith("Hand-off: (confidential) technician spoke last: see [#5].")

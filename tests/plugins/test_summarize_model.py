@@ -197,7 +197,7 @@ async def test_a_hand_off_of_a_model_has_the_facts_of_the_psa() -> None:
         "Tried: not stated.",
         "User saw: not stated.",
         "Environment: HLA-PR-02 [#1]; category Hardware / Printer, priority Priority 3.",
-        "Contact lately: no other ticket.",
+        "Contact lately: none known.",
         "Promised: a call on Tuesday at 10:00 [#4], Mon 02 Mar 09:40 UTC.",
         "Not done, and why: not stated.",
     ]

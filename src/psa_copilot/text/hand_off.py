@@ -64,6 +64,8 @@ def _drafted(extract: Extract, others: Sequence[Ticket]) -> Draft:
         "promised": _promised(extract),
         "not_done": _not_done(extract),
     }
+    if extract.discreet:
+        parts["contact"] = f"{NOT_STATED}."  # nobody has looked
     return Draft("hand-off", first, parts | _one_line(extract.cautions()), LABELS)
 
 
@@ -135,7 +137,7 @@ def filed(thread: Thread, others: Sequence[Ticket], sentences: Sequence[Sentence
 def _contact(thread: Thread, others: Sequence[Ticket]) -> str:
     """Titles only of tickets on the same board: who reads this may not see the others."""
     if not others:
-        return "no other ticket."
+        return "none known."
     shown = [_other(each, thread) for each in others[:MOST_TICKETS]]
     more = f" and {len(others) - MOST_TICKETS} more" if len(others) > MOST_TICKETS else ""
     return f"{', '.join(shown)}{more}."
