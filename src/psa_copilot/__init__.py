@@ -17,6 +17,7 @@ from psa_copilot.connector import (
     Hint,
     Setting,
     TicketPage,
+    Traces,
 )
 from psa_copilot.errors import (
     AuthFailed,
@@ -122,6 +123,7 @@ __all__ = [
     "Ticket",
     "TicketPage",
     "Tools",
+    "Traces",
     "Unsupported",
     "Wish",
     "duration",

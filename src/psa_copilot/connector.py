@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
@@ -145,6 +145,21 @@ class Finding:
     says: str
 
 
+@dataclass(frozen=True)
+class Traces:
+    """What the PSA tells of one ticket besides its record, its messages and its appointments.
+
+    A canary compares two of them, so what passes by itself (running minutes) has no place here.
+    """
+
+    there: Mapping[str, str] = field(default_factory=dict)
+    """By what it is and its number or name, in words: `task 7`, `mail 2`, `SLA response`, `field severity`."""
+    readers: tuple[str, ...] = ()
+    """Addresses outside the desk that the ticket's mail goes to: its contact, copies."""
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
+
+
 class Connector(ABC):
     """One PSA tenant. Reads yield values, writes take one action; no retry, no logging, no SQL."""
 
@@ -239,3 +254,7 @@ class Connector(ABC):
     async def fingerprint(self) -> str:
         """A hash of the PSA's settings that decide what a write sets off; a canary's word is good while it stays."""
         return ""
+
+    async def traces(self, ref: Ref) -> Traces:
+        """What a write may set off on a ticket beyond its record, messages and appointments; a canary looks at it."""
+        return Traces(unseen=("tasks, children, time and mails: this connector does not read them",))

@@ -169,6 +169,10 @@ class Plugin(ABC):
     def __init__(self, settings: PluginSettings) -> None:
         self.settings = settings
 
+    def asks_for(self) -> frozenset[str]:
+        """Which of its `wishes` it may ask for as it is set up; the canary tries these."""
+        return self.wishes
+
     @abstractmethod
     async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         """What this plugin would like written, each wish with its `because`; an empty list is a fine answer."""

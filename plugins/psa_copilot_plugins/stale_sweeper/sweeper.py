@@ -49,6 +49,12 @@ class StaleSweeper(Plugin):
 
     settings: SweeperSettings
 
+    def asks_for(self) -> frozenset[str]:
+        """Notes where nudges or closing rules write some; the status where a rule closes or a thanks is restored."""
+        closes = bool(self.settings.closing)
+        notes = frozenset({"add_note internal"} if closes or self.settings.nudge == "note" else ())
+        return notes | ({"change_field status"} if closes or self.settings.restore_thanks else frozenset())
+
     def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterator[Found]:
         """Every step that is due on these tickets."""
         for standing in tickets:

@@ -26,6 +26,7 @@ class SetField(Plugin):
 
     name = "set_field"
     on = frozenset({EventKind.MESSAGE_ADDED, EventKind.FIELD_CHANGED})
+    wishes = frozenset({"change_field status", "change_field priority"})
 
     class Settings(PluginSettings):
         field: Literal["status", "priority"] = Setting(description="The field to set.")
@@ -34,6 +35,9 @@ class SetField(Plugin):
         when_text: str = Setting("", description="Only where the newest customer message matches; left out: always.")
 
     settings: Settings
+
+    def asks_for(self) -> frozenset[str]:
+        return frozenset({f"change_field {self.settings.field}"})
 
     async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         field, said = Field(self.settings.field), _newest_of_customer(thread)
