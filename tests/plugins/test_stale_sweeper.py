@@ -77,7 +77,8 @@ def standing(meaning: Meaning = Meaning.NEW, **fields: Any) -> Standing:
         "meaning": meaning,
     }
     own = {name: fields.pop(name) for name in list(fields) if name in Ticket.model_fields}
-    return Standing(ticket=Ticket.model_validate(plain | own), **({"calendar": DESK} | fields))
+    others: dict[str, Any] = {"calendar": DESK, "messages": 1, **fields}
+    return Standing(ticket=Ticket.model_validate(plain | own), **others)
 
 
 def waiting(**fields: Any) -> Standing:
@@ -129,6 +130,12 @@ def test_the_first_quarter_of_an_hour_of_priority_1_is_on_the_wall() -> None:
     night = at("2026-11-02 23:00")
     assert found(standing(priority_level=1, opened_at=night), night + 15 * timedelta(minutes=1)) == ["untouched:1:7"]
     assert first_due(standing(priority_level=2, opened_at=night), "untouched") == at("2026-11-03 09:00")
+
+
+def test_who_did_nothing_cannot_be_told_before_the_messages_are_read() -> None:
+    for meaning in (Meaning.NEW, Meaning.IN_PROGRESS, Meaning.WAITING_ON_VENDOR):
+        assert found(standing(meaning), MONDAY + 9 * DAY) != []
+        assert found(standing(meaning, messages=0), MONDAY + 9 * DAY) == []
 
 
 def test_a_ticket_that_a_technician_has_touched_is_not_untouched() -> None:
@@ -451,6 +458,13 @@ def test_no_rule_closes_it(fields: dict[str, Any]) -> None:
     assert found(waiting(**fields), at("2026-11-13 09:00"), closing=RULE, spared=spared) == ["silent:2:981"]
 
 
+def test_the_canary_tries_only_what_the_settings_can_ask_for() -> None:
+    assert sweeper().asks_for() == frozenset()
+    assert sweeper(nudge="note").asks_for() == {"add_note internal"}
+    assert sweeper(restore_thanks=True).asks_for() == {"change_field status"}
+    assert sweeper(closing=RULE).asks_for() == StaleSweeper.wishes
+
+
 # Thanks
 
 
@@ -600,6 +614,7 @@ class Desk:
             priority_level=self.level,
             confidential="a matter of personnel" if self.confidential else "",
             stopped="on the stop list" if self.stopped else "",
+            messages=max(1, len(self.messages)),
             last_key=last.key if last else "",
             last_by=last.by if last else ActorClass.UNKNOWN,
             last_at=last.sent_at if last else None,

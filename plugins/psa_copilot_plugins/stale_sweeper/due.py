@@ -62,7 +62,7 @@ def untouched(standing: Standing, settings: SweeperSettings, now: datetime) -> I
     """New, and no technician has done anything yet."""
     ticket, rule = standing.ticket, settings.untouched
     touched = standing.technician_at or standing.responded_at
-    if not rule.enabled or touched or ticket.meaning not in (Meaning.NEW, Meaning.TRIAGE):
+    if not rule.enabled or touched or _unread(standing) or ticket.meaning not in (Meaning.NEW, Meaning.TRIAGE):
         return
     limit = rule.of(ticket.priority_level)
     since = due(standing.calendar, ticket.opened_at, limit)
@@ -73,7 +73,7 @@ def untouched(standing: Standing, settings: SweeperSettings, now: datetime) -> I
 def idle(standing: Standing, settings: SweeperSettings, now: datetime) -> Iterator[Due]:
     """Ours to move, and no technician has done anything since it became so."""
     rule, start = settings.idle, _ours_since(standing)
-    if not rule.enabled or start is None or _promised(standing, now):
+    if not rule.enabled or start is None or _unread(standing) or _promised(standing, now):
         return
     limit = rule.of(standing.ticket.priority_level)
     says = f"ours to act and idle since {local(standing, start)}; {_named(standing)} has {limit}"
@@ -100,6 +100,8 @@ def waited(standing: Standing, settings: SweeperSettings, now: datetime) -> Iter
         says = f"{ticket.meaning} until {local(standing, ticket.required_at)}, which has passed"
         yield Due("waited", _stamped(standing, ticket.required_at), ticket.required_at, says)
         return
+    if _unread(standing):
+        return
     start = max(filter(None, (standing.status_since, standing.technician_at)), default=ticket.opened_at)
     says = f"{ticket.meaning} since {local(standing, start)}, without a date; {rule.after} are allowed"
     yield Due("waited", _stamped(standing, start), due(standing.calendar, start, rule.after), says)
@@ -109,7 +111,7 @@ def no_progress(standing: Standing, settings: SweeperSettings, now: datetime) ->
     """Urgent, in progress, and the tier's time box has passed since a technician did anything."""
     ticket, rule = standing.ticket, settings.no_progress
     tier = rule.tiers.get(ticket.team) or rule.tiers.get(ticket.board)
-    urgent = ticket.priority_level in rule.priorities
+    urgent = ticket.priority_level in rule.priorities and not _unread(standing)
     if not rule.enabled or tier not in (1, 2) or not urgent or ticket.meaning is not Meaning.IN_PROGRESS:
         return
     start = max(filter(None, (standing.status_since, standing.technician_at)), default=ticket.opened_at)
@@ -156,6 +158,11 @@ def _promised(standing: Standing, now: datetime) -> bool:
     ticket = standing.ticket
     waits = ticket.meaning in (Meaning.WAITING_ON_VENDOR, Meaning.WAITING_INTERNAL, Meaning.WAITING_ON_CUSTOMER)
     return waits and ticket.required_at is not None and ticket.required_at > now
+
+
+def _unread(standing: Standing) -> bool:
+    """Nothing of what was said is known yet; who has done nothing cannot be told."""
+    return standing.messages == 0
 
 
 def _named(standing: Standing) -> str:
