@@ -55,13 +55,6 @@ class StaleSweeper(Plugin):
         notes = frozenset({"add_note internal"} if closes or self.settings.nudge == "note" else ())
         return notes | ({"change_field status"} if closes or self.settings.restore_thanks else frozenset())
 
-    def asks_for(self) -> frozenset[str]:
-        """By default nothing: lines of the digest are no writes."""
-        notes = self.settings.nudge == "note" or self.settings.closing
-        fields = self.settings.closing or self.settings.restore_thanks
-        asked = {"add_note internal": notes, "change_field status": fields}
-        return frozenset(wish for wish, is_asked in asked.items() if is_asked)
-
     def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterator[Found]:
         """Every step that is due on these tickets."""
         for standing in tickets:
