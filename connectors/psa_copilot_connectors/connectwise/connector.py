@@ -46,6 +46,7 @@ from psa_copilot_connectors.connectwise.rows import stamp
 from psa_copilot_connectors.connectwise.settings import KEYS, ConnectWiseSettings
 from psa_copilot_connectors.connectwise.site import Site
 from psa_copilot_connectors.connectwise.tickets import Tickets
+from psa_copilot_connectors.connectwise.traces import Looks
 from psa_copilot_connectors.connectwise.work import Work
 
 CONTACTS = "/company/contacts"
@@ -87,6 +88,7 @@ class ConnectWise(Connector):
         self._tickets = Tickets(self._site, self._roster, settings)
         self._notes = Notes(self._site, self._roster, self._tickets)
         self._fields = Fields(self._site, self._roster, self._tickets)
+        self._looks = Looks(self._site, self._roster, self._tickets)
         self._work = Work(self._site, self._roster, self._tickets, settings)
 
     # Who and what
@@ -177,6 +179,9 @@ class ConnectWise(Connector):
 
     async def appointments(self, start: Moment, end: Moment, ref: Ref | None = None) -> list[Appointment]:
         return await self._work.appointments(start, end, ref)
+
+    async def traces(self, ref: Ref) -> Traces:
+        return await self._looks.at(ref)
 
     async def blocks_closing(self, ref: Ref) -> list[str]:
         return await self._tickets.blocks_closing(ref)
