@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
 
 from psa_copilot.calendar import Hours
+from psa_copilot.desk import Desk
 from psa_copilot.models import ActorClass, Directory, Meaning, Message, Origin, Ref, Status, Ticket
 from psa_copilot.survey import draft, words
 from psa_copilot.survey.proposal import Guess, Proposal, Sample, hours_of, meaning_of, propose, repetition
@@ -105,6 +107,33 @@ def test_a_draft_reads_back_whatever_things_are_called(name: str) -> None:
     assert main["desk"]["origins"] == {"alert": {"source": [name]}}
     assert main["desk"]["confidential"] == {"board": [name]}
     assert made["plugins"] == {"p": {"mode": "observe"}}
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_every_proposal_is_a_setting_of_a_desk(sure: bool) -> None:
+    week = [MONDAY + timedelta(days=day, hours=9 + step) for day in range(5) for step in range(8)]
+    one = [Guess("X", "so", sure)]
+    full = Proposal(
+        {"B": {"S": Guess("new", "so", sure)}},
+        {origin: {"source": one, "creator": one, "board": one} for origin in (Origin.ALERT, Origin.PROJECT)},
+        {"*": hours_of(week if sure else [], "Europe/Berlin"), "B": Guess(hours_of(week, "UTC").value, "own", sure)},
+        confidential=one,
+        vips=one,
+        catch_all=one,
+        own_company=Guess("Us", "so", sure),
+        client_it=one,
+        co_managed=one,
+        sync_users=one,
+        external_refs="9 of 10 tickets",
+    )
+    text = draft.compose(draft.Access("main", {"use": "x"}), full, [], "about")
+    confirmed = "\n".join(re.sub(r"^( *)#(?! )", r"\1", line) for line in text.splitlines())
+    for read in (text, confirmed):
+        main = yaml.safe_load(read)["connections"]["main"]
+        assert Desk.model_validate(main.get("desk", {})).own_company == ("Us" if read is confirmed else "")
+    known = Desk.model_validate(yaml.safe_load(confirmed)["connections"]["main"]["desk"])
+    assert set(known.hours) == {"*", "B"}
+    assert known.origins[Origin.PROJECT].creator == {"X"}
 
 
 def test_a_draft_of_nothing_sure_is_still_one() -> None:
