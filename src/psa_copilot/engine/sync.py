@@ -339,15 +339,17 @@ class Sync:
         first, name = self.line.first_contact, self.line.name
         with self._store.reading() as tx:
             cursor, is_done = tx.work.cursor(name, "backfill"), tx.work.flag(name, "backfilled") is not None
+            there = tx.mirror.counts(name)
         if first is None or is_done:
             return
         with background():
             async for page in self.line.connector.changes(cursor or self._start_of_backfill(first)):
                 old = [ticket for ticket in page.tickets if ticket.updated_at < first]
-                counts = self._save_old(old, page.cursor)
+                self._save_old(old, page.cursor)
+                there["tickets"] += len(old)
                 if progress:
-                    progress(name, counts["tickets"], counts["messages"])
-                log.info("backfill_page", connection=name, **counts)
+                    progress(name, there["tickets"], there["messages"])
+                log.info("backfill_page", connection=name, **there)
                 if len(old) < len(page.tickets):
                     break  # from here on everything is the polls' business
         with self._store.transaction() as tx:
@@ -356,11 +358,10 @@ class Sync:
     def _start_of_backfill(self, first: datetime) -> str:
         return self.line.connector.cursor_at(first - self.line.settings.backfill)
 
-    def _save_old(self, tickets: list[Ticket], cursor: str) -> dict[str, int]:
+    def _save_old(self, tickets: list[Ticket], cursor: str) -> None:
         with self._store.transaction() as tx:
             tx.mirror.save_tickets(tickets, self.line.look(Source.BACKFILL))
             tx.work.move_cursor(self.line.name, "backfill", cursor)
-            return tx.mirror.counts(self.line.name)
 
     async def read_old_messages(self) -> int:
         """Messages of some tickets that nothing has happened to: open ones first. Returns how many tickets."""

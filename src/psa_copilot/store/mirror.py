@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -243,8 +243,7 @@ class Mirror:
         ]
         self._upsert([self._columns(known.get(ticket.ref.remote_id), ticket, look) for ticket in newer])
         self._start_threads([t for t in newer if t.ref.remote_id not in known])
-        for ticket in newer:
-            self._link(ticket)
+        self._link(newer)
         for event in events:
             if event.kind is EventKind.TICKET_OPENED:
                 came = fresh[event.ticket.remote_id]
@@ -389,17 +388,32 @@ class Mirror:
 
     # -- threads ---------------------------------------------------------------------------------------------
 
-    def _link(self, ticket: Ticket) -> None:
-        for ref in linked(ticket):
-            self._join(ticket, self.ticket(ref))
-        children = select(TicketRow).where(
-            # As an expression, so that SQLite goes by the indices on the links: over the whole connection, each ticket
-            # saved would cost a look at all others.
-            col(TicketRow.connection) + "" == ticket.ref.connection,
-            (TicketRow.parent == ticket.ref.remote_id) | (TicketRow.merged_into == ticket.ref.remote_id),
+    def _link(self, tickets: Sequence[Ticket]) -> None:
+        """Join what belongs together. Few tickets do, so a page of them asks once for all of its kin."""
+        wanted = {ticket.ref.remote_id: {ref.remote_id for ref in linked(ticket)} for ticket in tickets}
+        named = self._having(TicketRow.remote_id, tickets, set().union(*wanted.values()))
+        children = self._having(TicketRow.parent, tickets, wanted) + self._having(
+            TicketRow.merged_into, tickets, wanted
         )
-        for row in self._session.exec(children).all():
-            self._join(ticket, values.to_ticket(row))
+        for ticket in tickets if named or children else ():
+            number = ticket.ref.remote_id
+            for other in named:
+                if other.ref.remote_id in wanted[number]:
+                    self._join(ticket, other)
+            for other in children:
+                if number in (other.parent, other.merged_into):
+                    self._join(ticket, other)
+
+    def _having(self, column: Any, tickets: Sequence[Ticket], ids: Collection[str]) -> list[Ticket]:
+        """Tickets of the same connection with one of these ids in a column."""
+        if not (tickets and ids):
+            return []
+        # As an expression, so that SQLite goes by the index on the link: over the whole connection, each page
+        # saved would cost a look at all others.
+        is_id = column is TicketRow.remote_id
+        connection = col(TicketRow.connection) if is_id else col(TicketRow.connection) + ""
+        query = select(TicketRow).where(connection == tickets[0].ref.connection, col(column).in_(sorted(ids)))
+        return [values.to_ticket(row) for row in self._session.exec(query).all()]
 
     def _join(self, ticket: Ticket, other: Ticket | None) -> None:
         # Only one customer's tickets make a thread: a parent ticket of an outage has children of many clients.
