@@ -201,7 +201,8 @@ def _heading(made: Digest) -> Iterator[str]:
 def _how_many(finding: Finding) -> str:
     if not finding.count:
         return "[green]none[/]"
-    folded = f" in {len(finding.sightings):,} lines" if len(finding.sightings) != finding.count else ""
+    lines = len(finding.sightings)
+    folded = f" in {lines:,} line{'s' * (lines != 1)}" if lines != finding.count else ""
     return f"[bold red]{finding.count:,}[/]{folded}"
 
 
