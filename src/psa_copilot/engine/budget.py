@@ -46,7 +46,7 @@ class TenantBudget:
     def _book(self, burst: int) -> float:
         """Book a slot, or tell how many seconds to wait before asking again."""
         now = self._clock.now().timestamp()
-        with self._store.transaction() as tx:
+        with self._store.passing() as tx:
             row = tx.work.budget(self._connection)
             if row.blocked_until > now:
                 return self._blocked(row.blocked_until, now)

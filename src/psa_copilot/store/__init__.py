@@ -79,6 +79,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._engine = database.open_engine(path)
+        self._passing = database.open_passing_engine(path)
 
     def upgrade(self) -> None:
         """Bring the schema up to date."""
@@ -88,6 +89,12 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """Reads and writes that become true together."""
         with database.transaction(self._engine) as session:
+            yield Transaction(session)
+
+    @contextmanager
+    def passing(self) -> Iterator[Transaction]:
+        """Writes that may be lost when the machine loses power: how many requests were made, not what was said."""
+        with database.transaction(self._passing) as session:
             yield Transaction(session)
 
     @contextmanager
@@ -106,3 +113,4 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+        self._passing.dispose()

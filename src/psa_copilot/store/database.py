@@ -40,6 +40,15 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def open_passing_engine(path: Path) -> Engine:
+    """The same file, for rows whose loss costs nothing: it is not waited for the disk at each commit."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL").close())
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
 def open_plain_engine(path: Path) -> Engine:
     """A SQLite engine for a file whose loss costs nothing: WAL, and no wait for the disk at each commit."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import Executable, func, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.markers import marker_of, same_text
@@ -31,6 +31,7 @@ from psa_copilot.store.tables import (
 from psa_copilot.text.matter import matters
 from psa_copilot.threads import linked
 
+_TICKET, _THREAD, _EVENT = (SQLModel.metadata.tables[name] for name in ("ticket", "thread", "event"))
 SECOND = timedelta(seconds=1)
 LIVE_WRITES = ("pending", "sending", "done")
 WRITTEN = ("sending", "done", "undone")
@@ -277,7 +278,7 @@ class Mirror:
         """Append to the history."""
         events = list(events)
         if events:
-            self._session.execute(insert(EventRow), [values.event_columns(event) for event in events])
+            self._all_at_once(insert(_EVENT), [values.event_columns(event) for event in events])
         return events
 
     def delete(self, ref: Ref, look: Look) -> list[Event]:
@@ -326,17 +327,22 @@ class Mirror:
     def _upsert(self, rows: list[dict[str, Any]]) -> None:
         if not rows:
             return
-        statement = upsert(TicketRow)
+        statement = upsert(_TICKET)
         changed = {name: statement.excluded[name] for name in rows[0] if name not in ("connection", "remote_id")}
-        self._session.execute(
+        self._all_at_once(
             statement.on_conflict_do_update(index_elements=["connection", "remote_id"], set_=changed), rows
         )
         self._session.expire_all()
 
+    def _all_at_once(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
+        """Many rows by one `executemany`; by way of the ORM a first sync takes twice as long."""
+        self._session.flush()
+        self._session.connection().execute(statement, rows)
+
     def _start_threads(self, tickets: list[Ticket]) -> None:
         rows = [{"id": str(t.ref), "connection": t.ref.connection, "revision": 0} for t in tickets]
         if rows:
-            self._session.execute(upsert(ThreadRow).on_conflict_do_nothing(), rows)
+            self._all_at_once(upsert(_THREAD).on_conflict_do_nothing(), rows)
 
     def _ticket_events(self, row: TicketRow | None, ticket: Ticket, look: Look) -> list[Event]:
         if row is None:

@@ -65,7 +65,17 @@ def event_columns(event: Event) -> dict[str, Any]:
     return {
         "connection": event.ticket.connection,
         "ticket": event.ticket.remote_id,
-        **event.model_dump(exclude={"id", "ticket"}, mode="python"),
+        "kind": event.kind.value,
+        "field": event.field.value if event.field else None,
+        "before": event.before,
+        "after": event.after,
+        "message": event.message,
+        "actor": event.actor,
+        "actor_class": event.actor_class.value,
+        "happened_at": event.happened_at,
+        "seen_at": event.seen_at,
+        "source": event.source.value,
+        "gap": event.gap,
     }
 
 
