@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from psa_copilot.models import Field, Ref
 from psa_copilot.sandbox import Sandbox, running
+from psa_copilot.store import Store
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 
 pytestmark = pytest.mark.timeout(300)  # whole commands, on machines that are busy with other things
@@ -261,3 +263,17 @@ def test_the_leaflet_names_the_words_that_stop_it(look: Look, tmp_path: Path) ->
         assert "#4711" in text
         assert "summarize" in text
         assert "watches only" in text
+
+
+def test_a_later_sync_goes_on_from_there_and_owes_nothing(look: Look) -> None:
+    command = [sys.executable, "-m", "psa_copilot.cli", "sync", "--once", "--json", "--config", str(look.config)]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=200).stdout)
+    assert told["tickets"] == len(desk())
+    store = Store(look.config.parent / "psa-copilot.db")
+    try:
+        with store.reading() as tx:
+            assert tx.work.counts() == {}
+            history = tx.mirror.field_events(Ref(connection="main", remote_id="7009"), Field.ASSIGNEE)
+    finally:
+        store.close()
+    assert [event.after for event in history] == ["mruiz", "idahl", "mruiz"]  # once, whoever read it how often
