@@ -101,9 +101,14 @@ def _judged(clause: str, model: str) -> str:
 _CITED = re.compile(r"\[#\d+\]")
 
 
+# Zero-width joiners stay: without them emoji and some scripts fall apart.
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
 def plain(text: str) -> str:
-    """One line of plain text: no tags, links, markers or stray line ends."""
-    return " ".join(URL.sub("(link)", _MARKER.sub(" ", _TAG.sub(" ", text))).split())
+    """One line of plain text: no tags, links, markers, stray line ends, nor characters that only turn text around."""
+    visible = _UNSEEN.sub("", _TAG.sub(" ", text))
+    return " ".join(URL.sub("(link)", _MARKER.sub(" ", visible)).split())
 
 
 def clauses(line: str) -> Iterator[str]:
