@@ -277,3 +277,24 @@ def test_a_later_sync_goes_on_from_there_and_owes_nothing(look: Look) -> None:
     finally:
         store.close()
     assert [event.after for event in history] == ["mruiz", "idahl", "mruiz"]  # once, whoever read it how often
+
+
+def test_without_a_mirror_there_is_nothing_to_tell(look: Look, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(look.config.read_text())
+    command = [sys.executable, "-m", "psa_copilot.cli", "digest", "--no-sync", "--config", str(config)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1
+    assert "leave out --no-sync" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_what_could_not_be_read_in_time_is_told(look: Look, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(look.config.read_text())
+    command = [sys.executable, "-m", "psa_copilot.cli", "digest", "--json", "--patience", "0s", "--config", str(config)]
+    made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=200).stdout)
+    [unanswered] = [one for one in made["findings"] if one["key"] == "unanswered"]
+    assert made["counts"]["unread"] == made["counts"]["open"] > 0
+    assert "not read yet" in unanswered["unknown"]
+    assert any("were not read in time" in note for note in made["notes"])

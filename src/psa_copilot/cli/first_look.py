@@ -13,7 +13,7 @@ from psa_copilot.config import Config
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.lock import held, hold
 from psa_copilot.engine.sync import Sync
-from psa_copilot.errors import PsaError
+from psa_copilot.errors import CopilotError, PsaError
 from psa_copilot.store import Store
 from psa_copilot.survey.digest import compose
 from psa_copilot.survey.gathering import Gathered, gather, suspects, with_history
@@ -106,6 +106,8 @@ class _Look:
 
 async def look(config: Config, wanted: Wanted, told: Told) -> Looked:
     """The digest of all connections; beside a running daemon, from its mirror alone."""
+    if not wanted.reads and not config.database_path.exists():
+        raise CopilotError(f"there is no mirror {config.database_path} yet; leave out --no-sync")
     notes = [] if wanted.reads else [UNSYNCED]
     if wanted.reads and held(config.database_path):
         wanted, notes = Wanted(False, wanted.patience, 0, wanted.tries), [BESIDE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from psa_copilot.survey.findings import QUESTIONS, ask, same_alert
@@ -26,10 +27,17 @@ def compose(gathered: Sequence[Gathered], tried: Finding, now: datetime, notes: 
         made_at=now,
         connections=tuple(one.name for one in gathered),
         first=choose(scenes, _by_ticket(asked)),
-        findings=_in_order([*asked, alerts, tried]),
+        findings=_in_order([*(_as_far_as_read(one, counts.unread) for one in asked), alerts, tried]),
         counts=counts,
         notes=tuple(notes),
     )
+
+
+def _as_far_as_read(finding: Finding, unread: int) -> Finding:
+    """What goes by messages is not whole before all of them are read."""
+    if not unread or finding.key not in ("unanswered", "untouched"):
+        return finding
+    return replace(finding, unknown=f"messages of {unread:,} open tickets are not read yet")
 
 
 ORDER = (
