@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -343,15 +343,19 @@ class Sync:
         if first is None or is_done:
             return
         with background():
+            # While one page is saved, the next one is read; webhooks are answered meanwhile.
+            saving: Awaitable[None] = asyncio.sleep(0)
             async for page in self.line.connector.changes(cursor or self._start_of_backfill(first)):
                 old = [ticket for ticket in page.tickets if ticket.updated_at < first]
-                self._save_old(old, page.cursor)
+                await saving
+                saving = asyncio.ensure_future(asyncio.to_thread(self._save_old, old, page.cursor))
                 there["tickets"] += len(old)
                 if progress:
                     progress(name, there["tickets"], there["messages"])
                 log.info("backfill_page", connection=name, **there)
                 if len(old) < len(page.tickets):
                     break  # from here on everything is the polls' business
+            await saving
         with self._store.transaction() as tx:
             tx.work.set_flag(name, "backfilled", "yes", self.line.clock.now())
 

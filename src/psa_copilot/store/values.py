@@ -10,6 +10,8 @@ from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.models import ActorClass, Field, Message, Ref, Ticket
 from psa_copilot.store.tables import EventRow, MessageRow, TicketRow
 
+_FIELDS = tuple(field.value for field in Field)
+
 
 def ticket_columns(ticket: Ticket, thread_id: str, now: datetime) -> dict[str, Any]:
     """What a mirror row says of this ticket."""
@@ -81,4 +83,4 @@ def event_columns(event: Event) -> dict[str, Any]:
 
 def snapshot(ticket: Ticket) -> str:
     """All tracked fields at once, for the first time that we see a ticket."""
-    return json.dumps({field.value: ticket.field(field) for field in Field}, ensure_ascii=False)
+    return json.dumps({name: getattr(ticket, name) for name in _FIELDS}, ensure_ascii=False)
