@@ -97,7 +97,7 @@ def leaflet(
 ) -> None:
     """The page for technicians, to print: what the copilot does, what it never does, and how to stop it.
 
-    It names your control ticket and your plugins when there is a config.yaml. JSON: {"lines": [text]}.
+    It names your control ticket and your plugins when there is a config.yaml. JSON: {"lines": [LINE]}.
     """
     from psa_copilot.cli import pages
 

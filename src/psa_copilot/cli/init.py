@@ -56,8 +56,8 @@ def init(
     private_key. A secret is never written into the configuration: it stays in its variable, or goes into a file beside
     it that only you may read. Everything starts in observe.
 
-    JSON: {"config", "files": [path], "tickets", "statuses": {BOARD: {STATUS: GUESS}}, "origins": {ORIGIN: {KIND:
-    [GUESS]}}, "hours": {BOARD: GUESS}, "next": [command]}; GUESS is {"value", "because", "sure"}.
+    JSON: {"config", "files": [PATH], "tickets", "statuses": {BOARD: {STATUS: GUESS}}, "origins": {ORIGIN: {KIND:
+    [GUESS]}}, "hours": {BOARD: GUESS}, "next": [COMMAND]}; GUESS is {"value", "because", "sure"}.
     """
     from psa_copilot import logs
     from psa_copilot.cli.asking import Answers
