@@ -45,7 +45,15 @@ def _incident(case: Case) -> Verdict | None:
 
 
 def _mirrored(case: Case) -> Verdict | None:
-    why = mirrored(case.ticket, case.desk, case.line.programs) if isinstance(case.wish, AddNote | LogTime) else ""
+    if not isinstance(case.wish, AddNote | LogTime):
+        return None
+
+    def works_on_it(accounts: frozenset[str]) -> bool:
+        known = (case.ticket.updated_by, case.ticket.created_by)
+        is_last = any(is_among(account, accounts) for account in known)
+        return is_last or case.tx.mirror.was_touched_by(case.ref, accounts)
+
+    why = mirrored(case.ticket, case.desk, works_on_it, case.line.programs)
     return Verdict("stopped", f"mirrored ({why}), and nobody has said where notes go") if why else None
 
 

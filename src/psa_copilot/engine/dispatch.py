@@ -57,6 +57,10 @@ class Dispatch:
             name: one.plugin_class(one.settings) for name, one in config.plugins.items()
         }
 
+    async def close(self) -> None:
+        """Let go of what the plugins' tools hold open."""
+        await self._bench.close()
+
     async def change(self, row_id: int) -> None:
         """Think about one change row, and close it with everything that came before it on its thread."""
         with self._store.reading() as tx:

@@ -10,7 +10,7 @@ from psa_copilot.config import Config
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.policy import stopped_ticket
 from psa_copilot.engine.spending import StoredAnswers, StoredSpend
-from psa_copilot.engine.views import standing_of
+from psa_copilot.engine.views import confidential, standing_of
 from psa_copilot.llm import Gateway, Llm
 from psa_copilot.markers import unsigned
 from psa_copilot.models import Meaning, Ref, Thread, Ticket
@@ -100,7 +100,7 @@ class Bench:
             past=StoredPast(self._store, plugin, thread),
             tickets=MirroredTickets(self._store, line.name, line, self._clients_of(line)),
             text=Text(),
-            llm=self._llm(plugin, thread, line, standing),
+            llm=self._llm(plugin, thread, line),
             standing=standing,
         )
 
@@ -125,10 +125,16 @@ class Bench:
             calendar=line.calendar(thread.ticket),
         )
 
-    def _llm(self, plugin: str, thread: Thread, line: Line, standing: Standing) -> Llm:
-        barred = "the ticket is confidential" if standing.confidential else self._incident(thread)
+    def _llm(self, plugin: str, thread: Thread, line: Line) -> Llm:
+        closed = any(confidential(ticket, line.settings.desk) for ticket in thread.tickets)
+        barred = "a ticket of the thread is confidential" if closed else self._incident(thread)
         people = [person.name for person in line.directory.technicians] if line.directory else []
         return self._gateway(line).llm(plugin, thread, people=people, barred=barred)
+
+    async def close(self) -> None:
+        """Hang up on the models."""
+        for gateway in self._gateways.values():
+            await gateway.close()
 
     def _gateway(self, line: Line) -> Gateway:
         if line.name not in self._gateways:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 
 from psa_copilot.calendar import DEFAULT, Calendar
@@ -55,18 +56,21 @@ def in_category(ticket: Ticket, names: frozenset[str]) -> bool:
     return any(is_among(" / ".join(parts[: n + 1]), names) for n in range(len(parts)))
 
 
-def mirrored(ticket: Ticket, desk: Desk, programs: frozenset[str] = frozenset()) -> str:
-    """Why a note might travel to another system; empty when it stays here. `programs` are other API accounts."""
-    lists, touched_by = desk.mirrored, (ticket.updated_by, ticket.created_by)
+def mirrored(
+    ticket: Ticket, desk: Desk, works_on_it: Callable[[frozenset[str]], bool], programs: frozenset[str]
+) -> str:
+    """Why a note might travel to another system; empty when it stays here.
+
+    `works_on_it` tells whether one of some accounts has touched the ticket; `programs` are other API accounts.
+    """
+    lists = desk.mirrored
     if lists.notes == "stay_here":
         return ""
-    if any(is_among(account, lists.users) for account in touched_by):
-        return "an account of a sync works on it"
     if is_among(ticket.company, lists.companies):
         return f"tickets of {ticket.company} are mirrored"
-    if ticket.external_ref and (lists.external_ref or any(is_among(account, programs) for account in touched_by)):
+    if ticket.external_ref and (lists.external_ref or works_on_it(programs)):
         return f"external reference {ticket.external_ref}"
-    return ""
+    return "an account of a sync works on it" if works_on_it(lists.users) else ""
 
 
 def is_security(ticket: Ticket, desk: Desk) -> bool:

@@ -161,6 +161,14 @@ class Mirror:
         """Id of the newest event of all."""
         return self._session.exec(select(func.max(EventRow.id))).one() or 0
 
+    def was_touched_by(self, ref: Ref, accounts: Collection[str]) -> bool:
+        """Whether one of these accounts has done anything to a ticket, as far as we saw."""
+        names = [name for account in accounts for name in (account, account.lower())]
+        query = select(EventRow.id).where(
+            EventRow.connection == ref.connection, EventRow.ticket == ref.remote_id, col(EventRow.actor).in_(names)
+        )
+        return bool(names) and self._session.exec(query.limit(1)).first() is not None
+
     def field_events(self, ref: Ref, field: Field) -> list[Event]:
         """The history of one field of one ticket, oldest first."""
         query = select(EventRow).where(
@@ -478,7 +486,8 @@ class Mirror:
         contact = self._standings.contact(message.ticket.connection, message.contact_id) if message.contact_id else None
         told = {message.author, *((contact.name, contact.email, contact.kind) if contact else ())}
         domains = {value.partition("@")[2] for value in told}
-        return bool({value.casefold() for value in told | domains if value} & known)
+        kinds = {kind.strip() for kind in contact.kind.split(",")} if contact else set()
+        return bool({value.casefold() for value in told | domains | kinds if value} & known)
 
     def _receipt_marker(self, message: Message) -> str:
         query = select(WriteRow).where(
