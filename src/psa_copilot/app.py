@@ -16,9 +16,11 @@ from psa_copilot import logs, metrics
 from psa_copilot.clock import Clock, followed_url
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.connector import Delivery, Finding
+from psa_copilot.engine import canary
 from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.dbos_engine import DbosEngine
 from psa_copilot.engine.dispatch import Dispatch, body_of
+from psa_copilot.engine.flight import Orders, Report, fly
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.lock import held, hold
 from psa_copilot.engine.outbox import Outbox
@@ -31,7 +33,7 @@ from psa_copilot.errors import AuthFailed, ConfigError, CopilotError, Forged, No
 from psa_copilot.events import Change
 from psa_copilot.http import Http
 from psa_copilot.models import Ref
-from psa_copilot.store import PluginStateRow, Store, WriteRow
+from psa_copilot.store import Store, WriteRow
 from psa_copilot.web import Received, build, serving, token_for
 
 log = logs.get("app")
@@ -41,6 +43,7 @@ OLD_MESSAGES_EVERY = 5.0
 SWEEP_EVERY = 300.0
 SWEEPS_EVERY = 60.0
 CALENDARS_EVERY = 300.0
+MODES_EVERY = 60.0
 TIDY_EVERY = 600.0
 HOUR, DAY = 3600.0, 86400.0
 PROBE_AT_MOST = 60.0
@@ -64,8 +67,10 @@ class Daemon:
         self.relay = Relay(store, self.engine, clock)
         self.token = token_for(config.web.token, config.database_path)
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._registered: set[str] = set()
+        self._registered: dict[str, datetime] = {}
         self._counted: dict[tuple[str, str, str], int] = {}
+        self._canary_seen: dict[str, datetime | None] = {}
+        self._fingerprints: dict[str, str] = {}
         if not looks_up:
             log.warning("look_up_off", why=f"{LOOK_UP_OFF} is set; writes may double")
 
@@ -90,7 +95,26 @@ class Daemon:
             self.ticks.every(f"contacts {name}", DAY, _guarded(sync, sync.read_contacts, reached=True))
             self.ticks.every(f"sweeps {name}", SWEEPS_EVERY, _guarded(sync, self.sweeps[name].sweep, reached=True))
             self.ticks.every(f"deleted {name}", DAY, _guarded(sync, sync.sweep_deleted, reached=True))
+            self.ticks.every(f"modes {name}", MODES_EVERY, _guarded(sync, partial(self._settle, sync), reached=True))
             self.ticks.wake(f"poll {name}")
+
+    async def _settle(self, sync: Sync) -> None:
+        """A canary that came home, or that has expired, lets plugins out of observe, or back into it."""
+        name = sync.line.name
+        if sync.line.settings.accept_risk:
+            return
+        with self.store.reading() as tx:
+            last = max((row.done_at for row in tx.ledger.canaries(name) if row.done_at), default=None)
+        if name in self._canary_seen and last != self._canary_seen[name]:
+            # It came home after our last look at the PSA's settings, and counts for those it has seen itself.
+            await sync.look_around()
+        self._canary_seen[name] = last
+        before = self._fingerprints.get(name)
+        with self.store.transaction() as tx:
+            canary.settle(tx, self.config, name, sync.line.fingerprint, self.clock.now())
+        if before not in (None, sync.line.fingerprint):
+            _warn_of_canary(self.config, self.store, name, sync.line.fingerprint)
+        self._fingerprints[name] = sync.line.fingerprint
 
     async def _tidy(self) -> None:
         """Let go of what is over: in the engine, and in the store as `keep:` says."""
@@ -102,7 +126,7 @@ class Daemon:
         if sync.line.directory is None:
             await sync.contact()
             self._check_names()
-            for tick in ("calendars", "contacts", "sweeps"):
+            for tick in ("modes", "calendars", "contacts", "sweeps"):
                 self.ticks.wake(f"{tick} {sync.line.name}")
         elif not sync.line.ok:
             await sync.line.connector.known_good()
@@ -122,16 +146,22 @@ class Daemon:
 
     async def _register(self, sync: Sync) -> None:
         url, name = self.config.web.url, sync.line.name
-        if not url or name in self._registered or not sync.line.connector.can.webhooks:
+        if not url or not sync.line.connector.can.webhooks or self._is_registered(name):
             return
         try:
             await sync.line.connector.register_webhooks(f"{url.rstrip('/')}/webhooks/{name}")
-            log.info("webhooks_registered", connection=name)
+            if name not in self._registered:
+                log.info("webhooks_registered", connection=name)
         except (NotReady, RateLimited, AuthFailed):
             return  # the next poll tries again
         except PsaError as exc:
             log.warning("webhooks_unregistered", connection=name, why=str(exc))
-        self._registered.add(name)
+        self._registered[name] = self.clock.now()
+
+    def _is_registered(self, name: str) -> bool:
+        """Lately enough: a PSA may switch a callback off after failures, and says so to nobody."""
+        at = self._registered.get(name)
+        return at is not None and (self.clock.now() - at).total_seconds() < HOUR
 
     # -- what the web asks -----------------------------------------------------------------------------------
 
@@ -233,21 +263,13 @@ def open_store(config: Config) -> Store:
 
 
 def settle_modes(config: Config, store: Store, now: datetime) -> None:
-    """Remember since when each plugin has been out of observe; what happened before causes no write."""
-    for name, connection in config.connections.items():
-        for plugin, enabled in config.plugins.items():
-            mode = enabled.settings.mode if connection.settings.accept_risk else "observe"
-            with store.transaction() as tx:
-                state = tx.ledger.state(name, plugin)
-                if state is None:
-                    tx.ledger.keep_state(PluginStateRow(connection=name, plugin=plugin, mode=mode, since=now))
-                elif (state.mode == "observe") != (mode == "observe"):
-                    state.mode, state.since = mode, now
-                else:
-                    state.mode = mode
+    """At the start, before any PSA is reached: since when each plugin has been out of observe on each connection."""
+    with store.transaction() as tx:
+        for name in config.connections:
+            canary.settle(tx, config, name, None, now)
 
 
-def _warn_of_risk(config: Config) -> None:
+def _warn_of_risk(config: Config, store: Store) -> None:
     for warning in config.warnings:
         log.warning("config", what=warning)
     bold = [name for name, plugin in config.plugins.items() if plugin.settings.mode != "observe"]
@@ -255,12 +277,16 @@ def _warn_of_risk(config: Config) -> None:
         if bold and connection.settings.accept_risk:
             log.warning("risk_accepted", connection=name, plugins=bold, why="accept_risk: they write without a canary")
         elif bold:
-            log.warning(
-                "kept_in_observe",
-                connection=name,
-                plugins=bold,
-                why=f"no canary has been run; connections.{name}.accept_risk: true goes without",
-            )
+            _warn_of_canary(config, store, name, None)
+
+
+def _warn_of_canary(config: Config, store: Store, connection: str, fingerprint: str | None) -> None:
+    """Which plugins are kept in observe, and for want of which kinds of write."""
+    with store.reading() as tx:
+        held_back = canary.held_back(tx, config, connection, fingerprint)
+    for plugin, kinds in held_back.items():
+        why = f"psa-copilot check --canary TICKET tries them; connections.{connection}.accept_risk: true goes without"
+        log.warning("kept_in_observe", connection=connection, plugin=plugin, kinds=kinds, why=why)
 
 
 async def run(config: Config, stop: asyncio.Event) -> None:
@@ -274,13 +300,14 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         daemon = Daemon(config, store, clock)
         for line in daemon.lines.values():
             stack.push_async_callback(line.connector.http.close)
+        stack.push_async_callback(daemon.dispatch.close)
         await daemon.engine.start({"change": daemon.dispatch.change, "write": daemon.outbox.write})
         stack.push_async_callback(daemon.engine.stop)
         host, port = await stack.enter_async_context(serving(build(daemon), *config.web.address))
         daemon.plan()
         daemon.ticks.start()
         stack.push_async_callback(daemon.ticks.stop)
-        _warn_of_risk(config)
+        _warn_of_risk(config, store)
         log.info("started", **config.summary() | {"listen": f"{host}:{port}"})
         await _until(stop, daemon.fatal)
     log.info("stopped")
@@ -424,11 +451,44 @@ async def check(config: Config) -> dict[str, list[Finding]]:
             try:
                 found[name] = [*await line.connector.check(), line.connector.can.finding()]
                 directories[name] = await line.connector.directory()
+                line.fingerprint = await line.connector.fingerprint()
+                found[name] += canary_findings(config, line, store)
             except PsaError as exc:
                 found[name] = [*found.get(name, []), Finding("fault", "connection", str(exc))]
         for wrong in config.check_against(directories):
             found[next(iter(found))].append(Finding("fault", "config", wrong))
     return found
+
+
+async def try_canary(config: Config, ref: Ref, orders: Orders) -> Report:
+    """Try each kind of write in use on a test ticket, and see what it sets off. Works beside a running daemon."""
+    if ref.connection not in config.connections:
+        raise ConfigError(f"connections: there is no {ref.connection}; known: {', '.join(config.connections)}")
+    async with AsyncExitStack() as stack:
+        # Two canaries at once would take each other's writes for side effects.
+        stack.enter_context(hold(config.database_path.with_name(f"{config.database_path.name}-canary")))
+        clock = await stack.enter_async_context(timekeeping())
+        store = open_store(config)
+        stack.callback(store.close)
+        line = open_line(config, ref.connection, store, clock)
+        stack.push_async_callback(line.connector.http.close)
+        await line.connector.known_good()
+        await Sync(line, store, lambda: None).look_around()
+        return await fly(config, line, store, ref, orders)
+
+
+def canary_findings(config: Config, line: Line, store: Store) -> list[Finding]:
+    """How the canary stands for each kind of write that a plugin may ask for: a line each."""
+    with store.reading() as tx:
+        rows = {row.kind: row for row in tx.ledger.canaries(line.name)}
+    return [
+        Finding(
+            "ok" if canary.standing(rows.get(kind), line.fingerprint) == "clean" else "warning",
+            f"canary, {kind}",
+            f"{canary.told(rows.get(kind), line.fingerprint)}; asked for by {', '.join(plugins)}",
+        )
+        for kind, plugins in canary.in_use(config, line.name).items()
+    ]
 
 
 async def carry_out(config: Config, write_id: int, patience: float = 30) -> WriteRow:

@@ -1,23 +1,27 @@
-"""Commands that look and write nothing: try, check, plugins, version."""
+"""Commands that look: try, check (which writes only as a canary), plugins, version."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from psa_copilot.cli import desk, output, shapes
-from psa_copilot.cli.options import AsJson, ConfigFile, PluginArgument, TemplateOption, TicketArgument
+from psa_copilot.cli.canary import Words, try_canary
+from psa_copilot.cli.options import AsJson, CanaryOption, ConfigFile, PluginArgument, TemplateOption, TicketArgument
+from psa_copilot.errors import ConfigError
 
 if TYPE_CHECKING:
     from psa_copilot.app import Trial
     from psa_copilot.config import Config
     from psa_copilot.registry import Group
+    from psa_copilot.store import CanaryRow, Store
 
 GROUPS: tuple[Group, ...] = ("connectors", "plugins", "sandboxes")
 
@@ -94,15 +98,59 @@ def _trial_lines(trial: Trial) -> Iterator[str]:
     yield "Nothing was written."
 
 
-def check(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def check(
+    canary: CanaryOption = None,
+    wait: Annotated[str, typer.Option(help="How long to watch for late effects, by the clock; at least 1m.")] = "15m",
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking first.")] = False,
+    is_a_test_ticket: Annotated[
+        bool, typer.Option("--yes-this-is-a-test-ticket", help="Though its company or contact does not look like it.")
+    ] = False,
+    mailbox_empty: Annotated[
+        bool | None,
+        typer.Option("--mailbox-empty/--mail-arrived", help="What the ticket's mailbox says; left out: it is asked."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Only this kind, whatever was found before; may be repeated.")
+    ] = None,
+    parent: Annotated[str, typer.Option(help="Number of a second test ticket, for link_to.")] = "",
+    anew: Annotated[bool, typer.Option("--anew", help="Give up the trials that were begun.")] = False,
+    config: ConfigFile = desk.DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
     """Check each connection: rights, capabilities, and settings of the PSA that would mail or bill on our notes.
 
     Exit code 1 when there is a fault. JSON: {CONNECTION: [{"level": "ok"|"warning"|"fault", "about", "says"}]}.
+
+    With --canary, each kind of write that a configured plugin may ask for is tried on a test ticket, and whatever the
+    PSA did besides is told. What came home clean may leave observe, until boards, statuses, priorities or SLAs change.
+    Killed, it goes on with the next call. Exit code 1 unless all is clean. JSON: {"ticket", "clean": true or false,
+    "mailbox": "empty"|"mail"|"unasked", "wait": seconds, "readers": [address], "unseen": [text], "kinds": [{"kind",
+    "state": "clean"|"refused"|"waiting"|"skipped"|"expired", "plan", "plugins": [name], "found": [text]}], "left":
+    [text]}.
     """
-    from psa_copilot import app, logs
+    from psa_copilot import logs
 
     logs.setup(level="error")
     settings = desk.read_config(config)
+    if canary is not None:
+        words = Words(_span(wait), yes, is_a_test_ticket, mailbox_empty, tuple(kind or ()), parent, anew)
+        try_canary(settings, canary, words, as_json=as_json)
+        return
+    _check(settings, as_json=as_json)
+
+
+def _span(text: str) -> timedelta:
+    from psa_copilot.clock import duration
+
+    try:
+        return duration(text)
+    except ValueError as exc:
+        raise ConfigError(f"--wait: {exc}") from exc
+
+
+def _check(settings: Config, *, as_json: bool) -> None:
+    from psa_copilot import app
+
     found = {name: [asdict(one) for one in says] for name, says in asyncio.run(app.check(settings)).items()}
     if as_json:
         output.show_json(found)
@@ -119,8 +167,9 @@ def plugins(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -
     """List what is installed, and how the configured plugins stand; without a config.yaml, only what is installed.
 
     JSON: {"installed": {"connectors": [{"name", "package", "version", "ok", "error"}], "plugins": [...], "sandboxes":
-    [...]}, "configured": [{"name", "use", "mode", "connections": {CONNECTION: {"mode", "since", "tripped"}}}]}. mode of
-    a connection is what counts there; tripped says why its breaker has tripped, or "".
+    [...]}, "configured": [{"name", "use", "mode", "connections": {CONNECTION: {"mode", "since", "tripped", "canary":
+    {KIND: "clean"|"refused"|"waiting"|"missing"}}}}]}. mode of a connection is what counts there; tripped says why its
+    breaker has tripped, or ""; canary says how the trial of each kind of write that it may ask for ended.
     """
     from psa_copilot import registry
 
@@ -156,27 +205,45 @@ def _usable(one: dict[str, Any]) -> str:
 
 def _show_configured(configured: list[dict[str, Any]]) -> None:
     rows = [
-        (one["name"], one["use"], one["mode"], connection, state["mode"], state["since"] or "", state["tripped"])
+        (
+            *(one[key] for key in ("name", "use", "mode")),
+            connection,
+            state["mode"],
+            state["since"] or "",
+            state["tripped"],
+            ", ".join(f"{kind}: {how}" for kind, how in state["canary"].items()),
+        )
         for one in configured
         for connection, state in one["connections"].items()
     ]
     if rows:
         output.say("")
-        columns = ("plugin", "use", "configured", "connection", "mode", "since", "tripped")
+        columns = ("plugin", "use", "configured", "connection", "mode", "since", "tripped", "canary")
         output.show_table(columns, rows, "")
 
 
 def _configured(path: Path) -> list[dict[str, Any]]:
+    from psa_copilot.engine import canary
+
     config = desk.read_config(path)
-    states = _states(config)
+    with desk.maybe_opened(config) as store:
+        states, rows = _states(store), _canaries(store)
+    in_use = {name: canary.in_use(config, name) for name in config.connections}
     return [
         {
             "name": plugin.name,
             "use": plugin.settings.use or plugin.name,
             "mode": plugin.settings.mode,
             "connections": {
-                connection: states.get((connection, plugin.name), _unknown(plugin.settings.mode))
-                for connection in plugin.settings.when.connection or config.connections
+                name: states.get((name, plugin.name), _unknown(plugin.settings.mode))
+                | {
+                    "canary": {
+                        kind: canary.standing(rows.get((name, kind)), None)
+                        for kind, plugins in in_use.get(name, {}).items()
+                        if plugin.name in plugins
+                    }
+                }
+                for name in plugin.settings.when.connection or config.connections
             },
         }
         for plugin in config.plugins.values()
@@ -188,19 +255,25 @@ def _unknown(mode: str) -> dict[str, Any]:
     return {"mode": mode, "since": None, "tripped": ""}
 
 
-def _states(config: Config) -> dict[tuple[str, str], dict[str, Any]]:
-    with desk.maybe_opened(config) as store:
-        if store is None:
-            return {}
-        with store.reading() as tx:
-            return {
-                (row.connection, row.plugin): {
-                    "mode": "observe" if row.tripped_at else row.mode,
-                    "since": row.since.isoformat(timespec="seconds"),
-                    "tripped": row.tripped_why if row.tripped_at else "",
-                }
-                for row in tx.ledger.states()
+def _canaries(store: Store | None) -> dict[tuple[str, str], CanaryRow]:
+    if store is None:
+        return {}
+    with store.reading() as tx:
+        return {(row.connection, row.kind): row for row in tx.ledger.all_canaries()}
+
+
+def _states(store: Store | None) -> dict[tuple[str, str], dict[str, Any]]:
+    if store is None:
+        return {}
+    with store.reading() as tx:
+        return {
+            (row.connection, row.plugin): {
+                "mode": "observe" if row.tripped_at else row.mode,
+                "since": row.since.isoformat(timespec="seconds"),
+                "tripped": row.tripped_why if row.tripped_at else "",
             }
+            for row in tx.ledger.states()
+        }
 
 
 def version(as_json: AsJson = False) -> None:

@@ -47,6 +47,15 @@ TicketArgument = Annotated[Ref, typer.Argument(metavar="TICKET", parser=_ref, he
 TicketOption = Annotated[
     Ref | None, typer.Option("--ticket", metavar="TICKET", parser=_ref, help="Only this ticket, as in main/48213.")
 ]
+CanaryOption = Annotated[
+    Ref | None,
+    typer.Option(
+        "--canary",
+        metavar="TICKET",
+        parser=_ref,
+        help="Try each kind of write on this test ticket, as in main/48213: it writes.",
+    ),
+]
 TemplateOption = Annotated[
     str | None,
     typer.Option(

@@ -150,6 +150,8 @@ class Outbox:
     # -- judging again and sending ---------------------------------------------------------------------------
 
     async def _send_if_fit(self, row: WriteRow, line: Line) -> None:
+        if self._waits_for_its_change(row):
+            return
         held = await self._controls[line.name].why()
         if held:
             self._later(row, PAUSE_LOOK, held)
@@ -175,6 +177,19 @@ class Outbox:
         if row.undoes is not None or not isinstance(action, ChangeField) or not closes(line, ticket, action):
             return ""
         return "; ".join(await line.connector.blocks_closing(ticket.ref))
+
+    def _waits_for_its_change(self, row: WriteRow) -> bool:
+        """A note that tells of a rule's change is written after it, and only if it was made."""
+        rule = row.action.get("rule") if row.action.get("kind") == "add_note" else ""
+        with self._store.reading() as tx:
+            change = tx.work.change_by_rule(row, str(rule)) if rule else None
+        if change is None or change.state == "done":
+            return False
+        if change.state in ("pending", "sending"):
+            self._later(row, A_MOMENT, f"waits for the change by rule {rule}")
+        else:
+            self._end(row, "dropped", f"the change by rule {rule} was not made: {change.why}")
+        return True
 
     async def _fresh_read(self, row: WriteRow, line: Line) -> Fresh | None:
         """The ticket now; its messages too where they may have changed since we read them."""
@@ -234,10 +249,8 @@ class Outbox:
 
     def _switched_off(self, tx: Transaction, row: WriteRow, action: Action) -> Verdict | None:
         """What was promised before a restart with another configuration obeys the new one."""
-        if row.plugin == SUGGEST.name:
-            return None
-        enabled = self._config.plugins.get(row.plugin)
-        if enabled is None:
+        enabled = self._plugin(row)
+        if enabled is SUGGEST and row.plugin != SUGGEST.name:
             return Verdict("dropped", f"no plugin {row.plugin} is enabled any more")
         if enabled.settings.mode == "observe":
             return Verdict("observed", "the plugin has been put to observe since")

@@ -77,7 +77,7 @@ def effective_mode(case: Case) -> tuple[str, str]:
         return mode, ""
     state = case.tx.ledger.state(case.line.name, case.plugin.name)
     if not case.line.settings.accept_risk:
-        why = canary.missing(case.tx, case.line, case.wish)
+        why = canary.missing(case.tx, case.line, case.wish, mode)
         if why:
             return "observe", why
     if state and state.tripped_at:
@@ -91,6 +91,11 @@ def effective_mode(case: Case) -> tuple[str, str]:
 def _stop(case: Case) -> Verdict | None:
     why = stopped(case.config, case.line, case.thread, case.ticket)
     return Verdict("stopped", why) if why else None
+
+
+def _canary(case: Case) -> Verdict | None:
+    """Where a trial is under way, every other write would count as its effect."""
+    return Verdict("stopped", "a canary is at work on this ticket") if canary.at_work(case.tx, case.ref) else None
 
 
 def _merged(case: Case) -> Verdict | None:
@@ -315,12 +320,21 @@ def _mode(case: Case) -> Verdict:
     mode, why = effective_mode(case)
     if mode == "observe":
         return Verdict("observed", why or "mode is observe")
-    begins = acts_from(case.tx, case.plugin, case.line.name)
+    begins = _begins(case, mode)
     if case.happened_at and begins and case.happened_at < begins:
         return Verdict(
             "observed", f"it happened before {begins.isoformat(timespec='seconds')}, when this plugin began to act"
         )
     return Verdict("suggested" if mode == "suggest" else "promised")
+
+
+def _begins(case: Case, mode: str) -> datetime | None:
+    """Since when this wish may become a write: no earlier than its canary came home, unless the config says when."""
+    begins = acts_from(case.tx, case.plugin, case.line.name)
+    if case.plugin.settings.acts_from or case.line.settings.accept_risk:
+        return begins
+    cleared = canary.cleared_at(case.tx, case.line, case.wish, mode)
+    return max((moment for moment in (begins, cleared) if moment), default=None)
 
 
 def acts_from(tx: Transaction, plugin: EnabledPlugin, connection: str) -> datetime | None:
@@ -332,7 +346,7 @@ def acts_from(tx: Transaction, plugin: EnabledPlugin, connection: str) -> dateti
 
 
 STANDING: tuple[Guard, ...] = (
-    _stop, _merged, _child, *brakes.ALWAYS,
+    _stop, _canary, _merged, _child, *brakes.ALWAYS,
     _capability, _shape, _allowed, _closing, _confirmed, _was, _human_lock, _touched,
 )  # fmt: skip
 SPENDING: tuple[Guard, ...] = (_late, _confidence, noise, _breaker)

@@ -39,6 +39,10 @@ class Ledger:
         query = select(RunRow).where(RunRow.thread_id == thread_id, RunRow.plugin == plugin, RunRow.key == key)
         return self._session.exec(query).first()
 
+    def runs(self, thread_id: str) -> Sequence[RunRow]:
+        """All looks that plugins took at a thread, those without a wish too, oldest first."""
+        return self._session.exec(select(RunRow).where(RunRow.thread_id == thread_id).order_by(col(RunRow.id))).all()
+
     def last_event_seen(self, thread_id: str, plugin: str) -> int | None:
         """The newest event that this plugin's finished runs on the thread have seen."""
         ids = [thread_id, *self.aliases(thread_id)]
@@ -197,6 +201,10 @@ class Ledger:
     def canaries(self, connection: str) -> Sequence[CanaryRow]:
         """All trials of a connection."""
         return self._session.exec(select(CanaryRow).where(CanaryRow.connection == connection)).all()
+
+    def all_canaries(self) -> Sequence[CanaryRow]:
+        """All trials there are."""
+        return self._session.exec(select(CanaryRow)).all()
 
     def keep_canary(self, row: CanaryRow) -> None:
         """Record a trial; it takes the place of an earlier one of its kind."""
