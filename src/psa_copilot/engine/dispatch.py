@@ -71,7 +71,7 @@ class Dispatch:
             return
         line = self._lines.get(row.connection)
         if thread is not None and line is not None:
-            await self._think(row, thread, line, newest)
+            await self._think(row, line.understood(thread), line, newest)
         with self._store.transaction() as tx:
             self._close(tx, row, thread)
         self._owed()
@@ -174,7 +174,8 @@ class Dispatch:
             run_id = self._add_run(tx, enabled, change, thread, wished, now)
             cases = [self.case(tx, enabled, thread, line, wish, happened_at) for wish in wished.actions]
             cases = [replace(case, found=found_at is not None) for case in cases]
-            verdicts = [self._decide(case, run_id) for case in cases]
+            refused: set[str] = set()
+            verdicts = [self._decide(case, run_id, refused) for case in cases]
             self._book(tx, run_id, thread, wished)
             if "suggested" in verdicts:
                 self._suggest(tx, line, thread, now)
@@ -210,9 +211,12 @@ class Dispatch:
             row.cost = sum(call.cost for call in wished.calls)
             row.tokens = sum(call.tokens_in + call.tokens_out for call in wished.calls)
 
-    def _decide(self, case: Case, run_id: int) -> str:
+    def _decide(self, case: Case, run_id: int, refused: set[str]) -> str:
+        """`refused` are rules of this run whose change was not let through: what they would say is not said."""
         tx, enabled, thread, line, wish = case.tx, case.plugin, case.thread, case.line, case.wish
-        verdict = _foreign(wish, thread) or judge(case)
+        verdict = _foreign(wish, thread) or _of_refused_rule(wish, refused) or judge(case)
+        if isinstance(wish, ChangeField) and wish.rule and verdict.verdict not in ("promised", "suggested"):
+            refused.add(wish.rule)
         if verdict.trips_breaker:
             self._trip(tx, enabled, line, verdict, case.now)
         decision = _decision(thread, case.ticket, enabled.name, run_id, wish.model_dump(mode="json"), verdict, case.now)
@@ -359,6 +363,12 @@ def _foreign(wish: Action, thread: Thread) -> Verdict | None:
     if wish.ticket is None or thread.of(wish.ticket):
         return None
     return Verdict("dropped", f"{wish.ticket} does not belong to this thread")
+
+
+def _of_refused_rule(wish: Action, refused: set[str]) -> Verdict | None:
+    if isinstance(wish, AddNote) and wish.rule in refused:
+        return Verdict("dropped", f"the change by rule {wish.rule} was not let through")
+    return None
 
 
 def _decision(

@@ -13,7 +13,7 @@ from psa_copilot.clock import Clock
 from psa_copilot.connector import ConnectionSettings, Connector
 from psa_copilot.errors import AuthFailed, PsaError, RateLimited
 from psa_copilot.events import Event, Source
-from psa_copilot.models import ActorClass, Board, Directory, Meaning, Ref, Status, Ticket
+from psa_copilot.models import ActorClass, Board, Directory, Meaning, Ref, Status, Thread, Ticket
 from psa_copilot.store import Look, Transaction
 
 log = logs.get("line")
@@ -121,6 +121,11 @@ class Line:
         """What a ticket's status means: a human's word, else what the PSA's flags say."""
         known = self.status(ticket.board, ticket.status)
         return self.confirmed_meaning(ticket) or (known.meaning() if known else None)
+
+    def understood(self, thread: Thread) -> Thread:
+        """A thread as plugins get it: with what the status of each ticket means."""
+        tickets = (ticket.model_copy(update={"meaning": self.meaning(ticket)}) for ticket in thread.tickets)
+        return thread.model_copy(update={"tickets": tuple(tickets)})
 
     def calendar(self, ticket: Ticket) -> Calendar:
         """Business time of a ticket's board, with its client's holidays."""

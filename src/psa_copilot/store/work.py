@@ -243,6 +243,17 @@ class Work:
             query = query.where(WriteRow.state == state)
         return self._session.exec(query.order_by(col(WriteRow.id).desc()).limit(limit)).all()
 
+    def change_by_rule(self, row: WriteRow, rule: str) -> WriteRow | None:
+        """The field write that the same run promised by the same rule."""
+        run = select(DecisionRow.run_id).where(DecisionRow.id == row.decision_id)
+        query = (
+            select(WriteRow)
+            .join(DecisionRow, col(WriteRow.decision_id) == col(DecisionRow.id))
+            .where(col(DecisionRow.run_id).in_(run), WriteRow.ticket == row.ticket, WriteRow.plugin == row.plugin)
+        )
+        rows = self._session.exec(query).all()
+        return next((r for r in rows if r.action.get("kind") == "change_field" and r.action.get("rule") == rule), None)
+
     def sending_on(self, connection: str, ticket: str, but: int) -> bool:
         """Whether another write to this ticket is on its way."""
         query = select(WriteRow.id).where(
