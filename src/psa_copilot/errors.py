@@ -3,6 +3,7 @@
     CopilotError
     ├── ConfigError            fix the named key; exit code 2
     ├── DatabaseHeld           another process runs on this database; exit code 3
+    ├── DatabaseBroken         the database file cannot be used; the message says why, and the mend
     ├── PluginBroken           a plugin or connector could not be loaded or used; names its package
     └── PsaError               a PSA did not do what we asked
         ├── NotReady           try later; `.maybe_done` when the request may have been carried out
@@ -30,6 +31,10 @@ class ConfigError(CopilotError):
 
 class DatabaseHeld(CopilotError):
     """Another process holds the engine of this database."""
+
+
+class DatabaseBroken(CopilotError):
+    """The database file cannot be used: damaged, of another version, full disk, missing rights."""
 
 
 class PluginBroken(CopilotError):

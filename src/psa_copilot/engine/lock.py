@@ -26,6 +26,8 @@ def hold(database_path: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+        # Who ends by itself takes its number away: one that is left and holds nothing belongs to a process that died.
+        file.truncate(0)
 
 
 def held(database_path: Path) -> bool:
@@ -59,6 +61,14 @@ def _try(descriptor: int) -> bool:
     return True
 
 
+def holder(database_path: Path) -> int | None:
+    """The process that works on this database, or that died while it did; None where nobody left a number."""
+    try:
+        pid = lock_file(database_path).read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+    return int(pid) if pid.isdecimal() else None
+
+
 def _holder(database_path: Path) -> str:
-    pid = lock_file(database_path).read_text(encoding="ascii").strip()
-    return f"process {pid}" if pid.isdigit() else "process unknown"
+    return f"process {holder(database_path) or 'unknown'}"

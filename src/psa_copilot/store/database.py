@@ -11,8 +11,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
+
+from psa_copilot.errors import DatabaseBroken
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30
@@ -87,23 +92,64 @@ def set_aside(path: Path) -> Path:
 
 def upgrade(engine: Engine) -> None:
     """Bring the schema to this version's, in one transaction."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
+    config = _alembic()
+    with named(engine), engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
 
 
+def revisions() -> tuple[str, frozenset[str]]:
+    """The schema's revision in this version, and all that lead to it."""
+    scripts = ScriptDirectory.from_config(_alembic())
+    return scripts.get_current_head() or "", frozenset(one.revision for one in scripts.walk_revisions())
+
+
+def _alembic() -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+@contextmanager
+def named(engine: Engine) -> Iterator[None]:
+    """SQLAlchemy's errors and SQLite's stop here, with the file's name and what to do."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error, CommandError) as exc:
+        raise DatabaseBroken(f"{engine.url.database}: {why(exc)}") from exc
+
+
+RESTORE = "stop the daemon and restore a backup, or move the file away and begin anew"
+MENDS = {
+    "not a database": RESTORE,
+    "malformed": RESTORE,
+    "no such": RESTORE,
+    "locked": "another program is busy with it; try again",
+    "readonly": "check who may write to the file and its folder",
+    "unable to open": "check who may write to the file and its folder",
+    "full": "make room on its disk",
+    "Can't locate revision": "a newer psa-copilot has made it; install that version",
+}
+"""What the driver says, in part, and what helps."""
+
+
+def why(exc: Exception) -> str:
+    """What the driver says, without statement and values, and the mend where we know it."""
+    said = " ".join(str(getattr(exc, "orig", None) or exc).split())
+    mend = next((fix for words, fix in MENDS.items() if words in said), "")
+    return f"{said}; {mend}" if mend else said
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """All or nothing; committed at the end."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with named(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A consistent look that blocks no writer."""
-    with Session(engine.execution_options(reading=True), expire_on_commit=False) as session:
+    with named(engine), Session(engine.execution_options(reading=True), expire_on_commit=False) as session:
         yield session

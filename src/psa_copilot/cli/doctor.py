@@ -1,0 +1,57 @@
+"""The command that says what is wrong, and how to mend it: `doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from psa_copilot.cli import desk, output
+from psa_copilot.cli.options import AsJson, ConfigFile
+
+if TYPE_CHECKING:
+    from psa_copilot.config import Config
+    from psa_copilot.doctor import Complaint
+
+
+def add_to(app: typer.Typer) -> None:
+    """This command becomes one of the program's."""
+    app.command()(doctor)
+
+
+def doctor(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Say what is wrong with this installation, and what mends it; changes nothing, and writes nothing to the PSA.
+
+    Works beside a running daemon and without one. Exit code 1 when anything is wrong.
+
+    JSON: {"healthy": bool, "complaints": [{"about", "where", "says", "mend"}]}. about is one of lock, database, schema,
+    cursor, stranded write, dead work, clock, request budget, model budget, unreachable, key, right.
+    """
+    from psa_copilot import logs
+
+    logs.setup(level="error")
+    complaints = asyncio.run(_examined(desk.read_config(config)))
+    if as_json:
+        output.show_json({"healthy": not complaints, "complaints": [asdict(one) for one in complaints]})
+    else:
+        for line in _lines(complaints):
+            output.say(line)
+    if complaints:
+        raise typer.Exit(1)
+
+
+async def _examined(config: Config) -> list[Complaint]:
+    from psa_copilot.app import timekeeping
+    from psa_copilot.doctor import examine
+
+    async with timekeeping() as clock:
+        return await examine(config, clock)
+
+
+def _lines(complaints: list[Complaint]) -> list[str]:
+    if not complaints:
+        return ["Nothing is wrong."]
+    told = [(f"{one.about}: {one.where}: {one.says}", f"    mend: {one.mend}") for one in complaints]
+    return [line for pair in told for line in pair]
