@@ -114,6 +114,10 @@ class Standing:
     open_children: int = 0
     appointments: tuple[Appointment, ...] = ()
     """Those on this ticket, done ones too."""
+    tier: int | None = None
+    """The support tier of its team or board, where one is declared."""
+    is_vip: bool = False
+    is_security: bool = False
     confidential: str = ""
     """Why nothing of it may be quoted or counted; empty when it may."""
     stopped: str = ""

@@ -110,7 +110,7 @@ def waited(standing: Standing, settings: SweeperSettings, now: datetime) -> Iter
 def no_progress(standing: Standing, settings: SweeperSettings, now: datetime) -> Iterator[Due]:
     """Urgent, in progress, and the tier's time box has passed since a technician did anything."""
     ticket, rule = standing.ticket, settings.no_progress
-    tier = rule.tiers.get(ticket.team) or rule.tiers.get(ticket.board)
+    tier = rule.tiers.get(ticket.team) or rule.tiers.get(ticket.board) or standing.tier
     urgent = ticket.priority_level in rule.priorities and not _unread(standing)
     if not rule.enabled or tier not in (1, 2) or not urgent or ticket.meaning is not Meaning.IN_PROGRESS:
         return

@@ -88,6 +88,8 @@ def why_not_close(standing: Standing, spared: Spared) -> str:
         return f"it has {standing.open_children} open children"
     if standing.bounced:
         return "the last mail to the customer came back"
+    if standing.is_vip or standing.is_security:
+        return "its contact is a VIP, or it is a security event"
     if ticket.contact in spared.contacts or ticket.board in spared.boards or _in(ticket.category, spared.categories):
         return "its contact, board or category is spared"
     cue = _CUES.search(f"{ticket.title} / {ticket.category}") if spared.cues else None

@@ -53,10 +53,12 @@ class Standings:
     def update(self, ticket: Ticket, messages: Sequence[Message]) -> None:
         """All messages of a ticket were read: who spoke last, and when did who do what."""
         row = self.row(ticket.ref)
+        acted = row.technician_at  # by a field that they set, which no message tells
         said = tuple(sorted(messages, key=lambda message: message.sent_at))
         thread = Thread(id=str(ticket.ref), revision=0, tickets=(ticket,), messages=said)
         for name, value in _standing(thread).items():
             setattr(row, name, value)
+        row.technician_at = max(filter(None, (acted, row.technician_at)), default=None)
         self._session.add(row)
 
     def field_set(self, ref: Ref, *, at: datetime, by: ActorClass, is_status: bool) -> None:

@@ -152,6 +152,9 @@ def upgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.add_column(sa.Column("tokens", sa.Integer(), server_default="0", nullable=False))
 
+    with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.create_index("ix_ticket_open", ["connection", "is_open", "remote_id"], unique=False)
+
     with op.batch_alter_table("write", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sla_before", sa.String(), server_default="", nullable=False))
 
@@ -160,6 +163,9 @@ def downgrade() -> None:
     """Back."""
     with op.batch_alter_table("write", schema=None) as batch_op:
         batch_op.drop_column("sla_before")
+
+    with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.drop_index("ix_ticket_open")
 
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_column("tokens")
