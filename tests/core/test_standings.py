@@ -52,3 +52,12 @@ def test_the_customers_own_word_does(store: Store) -> None:
 def test_the_newest_reply_counts(store: Store) -> None:
     later = (ActorClass.CUSTOMER, "Automatic reply: I am out of the office until 20 March. Call Bo if it is urgent.")
     assert away_until(store, AWAY, ASKED, later) == datetime(2026, 3, 21, tzinfo=UTC)
+
+
+def test_what_a_technician_has_set_stays_an_act_of_theirs(store: Store) -> None:
+    took_it = T0 + timedelta(hours=1)
+    with store.transaction() as tx:
+        tx.standings.field_set(REF, at=took_it, by=ActorClass.TECHNICIAN, is_status=False)
+    away_until(store, ASKED, (ActorClass.CUSTOMER, "Yes, tray 1 prints."))
+    with store.reading() as tx:
+        assert tx.standings.row(REF).technician_at == took_it

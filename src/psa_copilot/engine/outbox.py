@@ -156,27 +156,37 @@ class Outbox:
         if held:
             self._later(row, PAUSE_LOOK, held)
             return
+        looked = await self._looked_again(row, line)
+        if looked and self._would_close(row, line, *looked):
+            blocked = "; ".join(await line.connector.blocks_closing(looked[0].ref))
+            if blocked:
+                self._end(row, "dropped", f"a close would step over: {blocked}", verdict="dropped")
+                return
+            # Those looks take their time, and a human may have been quicker.
+            looked = await self._looked_again(row, line)
+        if looked and self._begin(row, line, looked[1], looked[0]):
+            await self._request(row, line, looked[1])
+
+    async def _looked_again(self, row: WriteRow, line: Line) -> tuple[Ticket, Action] | None:
+        """The ticket now, and what is to be written to it; None when that is over, or has to wait."""
         fresh = await self._fresh_read(row, line)
         if fresh is None:
             self._end(row, "dropped", "the ticket is gone")
-            return
+            return None
         with self._store.transaction() as tx:
             verdict, action = self._judge(tx, row, line, fresh)
-        if verdict is not None and verdict.not_before is not None:
+        if verdict is None:
+            return fresh.ticket, action
+        if verdict.not_before is not None:
             self._hold(row, verdict.not_before, verdict.reason)
-        elif verdict is not None:
+        else:
             self._end(row, _as_state(verdict.verdict), verdict.reason, verdict=verdict.verdict)
-        elif blocked := await self._blocked(row, line, action, fresh.ticket):
-            self._end(row, "dropped", f"a close would step over: {blocked}", verdict="dropped")
-        elif self._begin(row, line, action, fresh.ticket):
-            await self._request(row, line, action)
+        return None
 
     @staticmethod
-    async def _blocked(row: WriteRow, line: Line, action: Action, ticket: Ticket) -> str:
-        """What a close would step over: an API closes what a PSA's own screens would not."""
-        if row.undoes is not None or not isinstance(action, ChangeField) or not closes(line, ticket, action):
-            return ""
-        return "; ".join(await line.connector.blocks_closing(ticket.ref))
+    def _would_close(row: WriteRow, line: Line, ticket: Ticket, action: Action) -> bool:
+        """Whether it ends the ticket: an API closes what a PSA's own screens would not."""
+        return row.undoes is None and isinstance(action, ChangeField) and closes(line, ticket, action)
 
     def _waits_for_its_change(self, row: WriteRow) -> bool:
         """A note that tells of a rule's change is written after it, and only if it was made."""

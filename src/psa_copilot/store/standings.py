@@ -40,6 +40,7 @@ class Stand:
     row: StandingRow
     appointments: tuple[Appointment, ...] = ()
     open_children: int = 0
+    thread_id: str = ""
 
 
 class Standings:
@@ -119,7 +120,7 @@ class Standings:
         """Open tickets in the order of their remote ids, beginning behind `after`."""
         # Values, not rows: on a big desk, making the rows' objects would be half of the time.
         query = (
-            select(TicketRow.value)
+            select(TicketRow.value, TicketRow.thread_id)
             .where(
                 TicketRow.connection == connection,
                 col(TicketRow.is_open).is_(True),
@@ -129,9 +130,11 @@ class Standings:
             .order_by(col(TicketRow.remote_id))
             .limit(limit)
         )
-        return self._stands(connection, [Ticket.model_validate(value) for value in self._session.exec(query)])
+        rows = self._session.exec(query).all()
+        tickets = [Ticket.model_validate(value) for value, _ in rows]
+        return self._stands(connection, tickets, [thread for _, thread in rows])
 
-    def _stands(self, connection: str, tickets: list[Ticket]) -> list[Stand]:
+    def _stands(self, connection: str, tickets: list[Ticket], threads: list[str]) -> list[Stand]:
         ids = [ticket.ref.remote_id for ticket in tickets]
         query = select(StandingRow).where(StandingRow.connection == connection, col(StandingRow.ticket).in_(ids))
         rows = {row.ticket: row for row in self._session.exec(query)}
@@ -142,8 +145,9 @@ class Standings:
                 rows.get(number) or StandingRow(connection=connection, ticket=number),
                 tuple(planned.get(number, ())),
                 children.get(number, 0),
+                thread,
             )
-            for ticket, number in zip(tickets, ids, strict=True)
+            for ticket, number, thread in zip(tickets, ids, threads, strict=True)
         ]
 
     def stamps(self, connection: str, tickets: Sequence[str]) -> dict[str, datetime]:
