@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic_core import from_json
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -42,6 +43,9 @@ SHORTEST_SECRET = 8  # shorter values would be struck out of ordinary words
 _LIMITS = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=4.0)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _BACKOFF = wait_exponential(multiplier=0.25, max=4.0) + wait_random(0.0, 0.25)
+
+# Where the PSAs put a refusal's words.
+_SAYING = ("code", "error", "field", "message", "error_description", "Message", "errorMessage")
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -116,10 +120,8 @@ class _Request:
     params: Mapping[str, Any] | None
     headers: Mapping[str, str]
     body: Any
-
-    @property
-    def is_write(self) -> bool:
-        return self.method != "GET"
+    form: Mapping[str, str] | None = None
+    is_write: bool = False
 
 
 class _Wire:
@@ -187,6 +189,15 @@ class Http:
         doing: str = "",
     ) -> Answer:
         """Read, with up to four tries."""
+        return await self._read(self._request("GET", path, doing, params, headers, None))
+
+    async def ask(self, path: str, body: Any = None, *, form: Mapping[str, str] | None = None, doing: str) -> Answer:
+        """Read by a POST: a query that stands in the body, or a login's form. Tried again like every read."""
+        return await self._read(
+            replace(self._request("POST", path, doing, None, None, body), form=form, is_write=False)
+        )
+
+    async def _read(self, request: _Request) -> Answer:
         retrying = AsyncRetrying(
             retry=retry_if_exception(self._is_worth_a_try),
             stop=stop_after_attempt(READ_TRIES),
@@ -194,7 +205,7 @@ class Http:
             sleep=self.clock.sleep,
             reraise=True,
         )
-        return await retrying(self._try, self._request("GET", path, doing, params, headers, None))
+        return await retrying(self._try, request)
 
     async def post(self, path: str, body: Any, *, doing: str = "") -> Answer:
         """Make something; never repeated."""
@@ -226,7 +237,8 @@ class Http:
         body: Any,
     ) -> _Request:
         sent = {**self._door.headers, **(headers or {})}
-        return _Request(method, self._door.base + path, doing or f"{method} {path}", params, sent, body)
+        said, writes = doing or f"{method} {path}", method != "GET"
+        return _Request(method, self._door.base + path, said, params, sent, body, is_write=writes)
 
     def _is_worth_a_try(self, error: BaseException) -> bool:
         if isinstance(error, RateLimited):
@@ -248,6 +260,7 @@ class Http:
                     params=request.params,
                     headers=request.headers,
                     json=request.body,
+                    data=request.form,
                     auth=self._door.auth or httpx.USE_CLIENT_DEFAULT,
                 )
             status = f"{response.status_code // 100}xx"
@@ -278,7 +291,7 @@ class Http:
         raise self._refusal(request, response, known, json)
 
     def _refusal(self, request: _Request, response: httpx.Response, known: bool, json: Any) -> PsaError:
-        status, words = response.status_code, self._hide(_words(json))
+        status, words = response.status_code, self._hide(_words(json), request)
         why = f"HTTP {status}: {words}" if words else f"HTTP {status}"
         if status == 429:
             return self._rate_limited(request, response, why)
@@ -311,8 +324,9 @@ class Http:
         keys = [f"connections.{self.connection}.{key}" for key in self._door.keys]
         return f"; check {', '.join(keys)}" if keys else ""
 
-    def _hide(self, words: str) -> str:
-        for secret in self._door.secrets():
+    def _hide(self, words: str, request: _Request) -> str:
+        typed = [value for value in (request.form or {}).values() if len(value) >= SHORTEST_SECRET]
+        for secret in (*self._door.secrets(), *typed):
             words = words.replace(secret, "***")
         return words[:WORDS]
 
@@ -334,6 +348,14 @@ def _parsed(response: httpx.Response) -> tuple[bool, Any]:
     if not response.content.strip():
         return True, None
     try:
+        return True, from_json(response.content)
+    except ValueError:
+        return _in_another_encoding(response)
+
+
+def _in_another_encoding(response: httpx.Response) -> tuple[bool, Any]:
+    """JSON is UTF-8; a few servers think otherwise."""
+    try:
         return True, response.json()
     except ValueError:
         return False, None
@@ -347,7 +369,7 @@ def _words(json: Any) -> str:
         return "; ".join(filter(None, map(_words, json)))
     if not isinstance(json, dict):
         return ""
-    said = [str(json[key]) for key in ("code", "error", "field", "message") if json.get(key)]
+    said = [str(json[key]) for key in _SAYING if json.get(key)]
     return "; ".join(filter(None, [": ".join(said), _words(json.get("errors"))]))
 
 

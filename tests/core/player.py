@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ async def _request(reader: asyncio.StreamReader) -> Heard:
     method, path, _ = head[0].split(" ")
     headers = {name.casefold(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Heard(method, path, headers, json.loads(body) if body else None)
+    form = headers.get("content-type") == "application/x-www-form-urlencoded"
+    told = dict(parse_qsl(body.decode())) if form else json.loads(body) if body else None
+    return Heard(method, path, headers, told)
 
 
 @asynccontextmanager

@@ -145,6 +145,32 @@ async def test_no_secret_gets_into_a_message(http: Http) -> None:
     assert "who is" in str(failed.value)
 
 
+@pytest.mark.parametrize("key", ["error_description", "Message", "errorMessage"])
+async def test_a_refusal_is_told_whatever_the_psa_calls_its_words(http: Http, key: str) -> None:
+    async with playing(says({key: "An Outcome must be entered"}, 400)) as player:
+        with pytest.raises(Rejected, match="An Outcome must be entered"):
+            await door(http, player).post("/actions", [])
+
+
+async def test_a_query_in_a_body_is_tried_again_like_a_read(http: Http) -> None:
+    async with playing(says({}, 500), says([{"id": 5}])) as player:
+        answer = await door(http, player).ask("/tickets/query", {"filter": []}, doing="list tickets")
+    assert answer.rows == [{"id": 5}]
+    assert [(heard.method, heard.body) for heard in player.heard] == [("POST", {"filter": []})] * 2
+    async with playing(says({}, 500)) as player:
+        with pytest.raises(NotReady) as failed:
+            await door(http, player).ask("/tickets/query", {}, doing="list tickets")
+    assert not failed.value.maybe_done
+
+
+async def test_no_secret_of_a_form_gets_into_a_message(http: Http) -> None:
+    async with playing(says({"error": f"who is {SECRET}?"}, 400)) as player:
+        with pytest.raises(Rejected, match="who is") as failed:
+            await http.at(player.url).ask("/token", form={"client_secret": SECRET}, doing="log in")
+        assert player.heard[0].body == {"client_secret": SECRET}
+    assert SECRET not in str(failed.value)
+
+
 async def test_no_redirect_is_followed(http: Http) -> None:
     async with playing(says([])) as elsewhere:
         async with playing(page(302, location=f"{elsewhere.url}/steal?key=1")) as player:
