@@ -153,7 +153,8 @@ class Traces:
     """
 
     there: Mapping[str, str] = field(default_factory=dict)
-    """By what it is and its number or name, in words: `task 7`, `mail 2`, `SLA response`, `field severity`."""
+    """By what it is and its number or name, in words: `task 7`, `mail 2`, `SLA response`, `field severity`; `last word`
+    where the PSA keeps a flag for the customer's."""
     readers: tuple[str, ...] = ()
     """Addresses outside the desk that the ticket's mail goes to: its contact, copies."""
     unseen: tuple[str, ...] = ()

@@ -25,7 +25,16 @@ SLA = {
 # Told elsewhere: as a field that every PSA has, or by the time, appointments and children that it sums up.
 _TOLD = frozenset(
     {"id", "_info", "summary", "board", "status", "type", "subType", "item", "company", "contact", "contactName"}
-    | {"team", "owner", "priority", "parentTicketId", "hasChildTicket", "actualHours", "resources"}
+    | {
+        "team",
+        "owner",
+        "priority",
+        "parentTicketId",
+        "hasChildTicket",
+        "actualHours",
+        "resources",
+        "customerUpdatedFlag",
+    }
 )
 # Runs by itself while the clock runs.
 _RUNS = frozenset(
@@ -100,6 +109,8 @@ def _of_record(row: Row) -> Found:
     """Every field that is set and is not told elsewhere."""
     kept = {name: value for name, value in row.items() if value not in (None, "", [], False)}
     fields = {f"field {name}": _shown(kept[name]) for name in kept.keys() - _TOLD - _RUNS - SLA.keys()}
+    if row.get("customerUpdatedFlag"):
+        fields["last word"] = "the customer's"
     return fields | {SLA[name]: _shown(kept[name]) for name in SLA if name in kept}
 
 

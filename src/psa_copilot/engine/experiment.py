@@ -28,6 +28,7 @@ from psa_copilot.models import Field, Ref, Ticket
 from psa_copilot.store import CanaryRow, DecisionRow, Store, Transaction
 
 PLANNED, SENDING, OVER = "planned", "sending", "over"
+LAST_WORD = "last word"  # whose it was, which a note to the customer changes by its nature
 LOOK_EVERY = 0.2  # real seconds between two looks at the clock
 PATIENCE = 5  # times that a 429 is waited out before the trial is left for another call
 LIFE = timedelta(hours=1)
@@ -104,6 +105,8 @@ class Experiment:
         try:
             await self._write_and_look(row)
         except (Rejected, Unsupported) as exc:
+            # What the PSA says no to may be done in part.
+            self._keep(row, end=await self._look(), ended=self.line.clock.now().isoformat())
             self._found(row, [f"the PSA refused it: {exc.why}"])
         except NothingHarmless as exc:
             self._found(row, [f"it could not be tried: {exc}"])
@@ -139,13 +142,19 @@ class Experiment:
         return sorted(over, key=lambda row: row.before["ended"], reverse=True)
 
     def _late_ones(self, stood: Looked) -> None:
-        """What became different since the last kind was over is the late effect of one of those before."""
+        """What became different since the last look is the late effect of one of the kinds before.
+
+        After a kind that was found out it may be that one's; the others before it are tried once more anyway.
+        """
         over = self._over()
-        last = next(iter(over), None)
-        late = list(differences(last.before["end"], stood).values()) if last else []
-        if late:
-            for one in over:
-                self._blame(one, [f"later: {what}" for what in late])
+        with self.store.reading() as tx:
+            seen = [row for row in tx.ledger.canaries(self.line.name) if "ended" in row.before]
+        last = max(seen, key=lambda row: str(row.before["ended"]), default=None)
+        if last is None or last.kind not in {row.kind for row in over}:
+            return
+        late = list(differences(last.before["end"], stood).values())
+        for row in over if late else ():
+            self._blame(row, [f"later: {what}" for what in late])
 
     async def _carried_out(self, row: CanaryRow, action: Action) -> Receipt:
         """Send it; where it was sent before and nobody knows how that went, look for it first."""
@@ -216,7 +225,7 @@ class Experiment:
         self._record(action, marker, receipt, undoes=self._write_of(note.note_id))
         end = await self._look()
         for row in self._over():
-            self._keep(row, end=end)
+            self._keep(row, end=end, ended=self.line.clock.now().isoformat())
         found = list(_others(before, end, _mine(action, receipt), sla=True).values())
         if found:
             self._found(edits, found)
@@ -239,10 +248,10 @@ class Experiment:
         await self._until(begun + self.wait)
         late = list(differences(rows[0].before["settled"], await self._look()).values())
         for row in rows:
-            if late:
-                self._blame(row, [f"later: {what}" for what in late])
-            elif row.before.get("doubtful"):
+            if row.before.get("doubtful"):
                 self._again(row)
+            elif late:
+                self._blame(row, [f"later: {what}" for what in late])
             else:
                 self._keep(row, stage=QUIET)
 
@@ -361,7 +370,8 @@ def _mine(action: Action, receipt: Receipt) -> frozenset[str]:
     """What a write asked for: where else something becomes different, somebody else was at work."""
     match action:
         case AddNote() | EditNote():
-            return frozenset({f"note {receipt.remote_id}"})
+            note = f"note {receipt.remote_id}"
+            return frozenset({note, LAST_WORD} if action.customer_visible else {note})
         case ChangeField(field=Field.BOARD):
             return frozenset({f"field {one}" for one in (Field.BOARD, Field.STATUS, Field.CATEGORY, "team")})
         case ChangeField(field=name):

@@ -1,0 +1,367 @@
+"""The canary: what a write sets off is found out on a test ticket, before any plugin may write to a customer's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psa_copilot import app
+from psa_copilot.config import Config, EnabledPlugin
+from psa_copilot.engine.flight import Orders, Report
+from psa_copilot.errors import ConfigError, CopilotError, NotReady
+from psa_copilot.models import Ref
+from psa_copilot.store import CanaryRow, DecisionRow, Store, WriteRow
+from psa_copilot_connectors.connectwise.sandbox.switches import PLANTED
+from tests.story.conftest import Hire
+from tests.story.desk import Desk, configured, set_field, summarize
+
+OURS = "Millbrook Paper"  # plays the MSP's own company
+QUIET_STATUS = "Waiting customer"  # one that means nothing to the SLA
+NOTES = ["add_note internal", "edit_note"]
+NEWS = "It still prints blank pages, error 51.20."
+
+
+@dataclass
+class Trying:
+    """A test ticket, and the canary on it."""
+
+    psa: Desk
+    config: Config
+    ticket: int
+
+    async def flies(self, *, at_each_step: Callable[[str], None] = lambda _: None, **more: Any) -> Report:
+        """One call; the clock is moved on as soon as there is nothing to do but wait."""
+
+        def tell(line: str) -> None:
+            at_each_step(line)
+            if line.startswith("waiting until"):
+                self.psa.sandbox.advance("16m")
+
+        orders = Orders(agree=lambda _: True, mailbox=lambda _: self.has_no_mail(), tell=tell, is_a_test_ticket=True)
+        return await app.try_canary(self.config, self.ref, replace(orders, **more))
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(connection="main", remote_id=str(self.ticket))
+
+    def has_no_mail(self) -> bool:
+        return [mail for mail in self.psa.sandbox.mailbox() if mail["by"] == "copilot"] == []
+
+    def rows(self) -> dict[str, CanaryRow]:
+        return {row.kind: row for row in self.look(lambda tx: tx.ledger.canaries("main"))}
+
+    def writes(self) -> list[WriteRow]:
+        return list(reversed(self.look(lambda tx: tx.work.writes())))
+
+    def decisions(self) -> list[DecisionRow]:
+        return list(self.look(lambda tx: tx.ledger.decisions(plugin="canary")))
+
+    def look(self, at: Callable[[Any], Any]) -> Any:
+        store = Store(self.config.database_path)
+        store.upgrade()
+        try:
+            with store.reading() as tx:
+                return at(tx)
+        finally:
+            store.close()
+
+
+Bring = Callable[..., Trying]
+
+
+@pytest.fixture
+def canary(psa: Desk, tmp_path: Path, copilot: Hire) -> Bring:
+    """A canary for these plugins; `copilot` has set the clock that both follow."""
+
+    def bring(*plugins: EnabledPlugin, **keys: Any) -> Trying:
+        ticket = psa.ticket("Is anybody there?", title="A test of ours", status=QUIET_STATUS)
+        psa.sandbox.advance("1h")
+        keys = {"accept_risk": False, "desk": {"own_company": OURS}, **keys}
+        return Trying(psa, configured(tmp_path, psa, *plugins, **keys), ticket)
+
+    return bring
+
+
+def states(report: Report) -> dict[str, str]:
+    return {one.kind: one.state for one in report.trials}
+
+
+def found(report: Report) -> str:
+    return "\n".join(line for one in report.trials for line in one.found)
+
+
+# -- a desk where nothing happens by itself ----------------------------------------------------------------------
+
+
+async def test_a_clean_desk_lets_the_plugin_act(canary: Bring, copilot: Hire, psa: Desk) -> None:
+    test = canary(summarize())
+    report = await test.flies()
+
+    assert states(report) == dict.fromkeys(NOTES, "clean"), found(report)
+    assert report.is_clean
+    assert psa.sandbox.mailbox() == []
+    [note] = psa.ours(test.ticket)
+    assert note["internal"]
+    assert note["text"].startswith("Withdrawn")
+    assert [(row.plugin, row.state) for row in test.writes()] == [("canary", "undone"), ("canary", "done")]
+    assert all(row.marker and row.receipt for row in test.writes())
+    assert [row.verdict for row in test.decisions()] == ["written", "written"]
+
+    one = await copilot(summarize(), accept_risk=False)
+    ticket = psa.ticket(messages=4)
+    await one.settle()
+    assert one.verdicts(ticket) == ["written"]
+    assert len(psa.ours(ticket)) == 1
+
+
+async def test_what_happened_before_the_canary_came_home_is_history(canary: Bring, copilot: Hire, psa: Desk) -> None:
+    test = canary(summarize())
+    one = await copilot(summarize(), accept_risk=False)
+    before = psa.ticket(messages=4)
+    await one.settle()
+    assert one.verdicts(before) == ["observed"]
+
+    report = await test.flies()  # beside the daemon, which goes on
+    assert report.is_clean, found(report)
+    psa.sandbox.advance("61s")
+    await one.settle()
+    assert psa.ours(before) == []
+    after = psa.ticket(messages=4)
+    await one.settle()
+    assert len(psa.ours(after)) == 1
+    assert one.ledger(test.ticket, "summarize") == []
+
+
+async def test_fields_are_put_back(canary: Bring, psa: Desk) -> None:
+    test = canary(set_field("In Progress", field="status"))
+    report = await test.flies()
+
+    assert states(report) == {"change_field status": "clean"}, found(report)
+    assert psa.value(test.ticket, "status") == QUIET_STATUS
+    assert report.left == ()
+    assert [row.action["field"] for row in test.writes()] == ["status", "status"]
+
+
+async def test_all_kinds_that_there_are(canary: Bring, psa: Desk) -> None:
+    kinds = (
+        *("add_note internal", "add_note discussion", "add_note resolution", "edit_note", "change_field title"),
+        *("change_field category", "change_field assignee", "change_field status", "change_field board"),
+        *("log_time", "book", "link_to"),
+    )
+    test = canary(summarize(), allow=["time_entry", "appointment", "link"])
+    psa.patches(test.ticket, [{"op": "replace", "path": "owner", "value": {"identifier": "mruiz"}}])
+    parent = psa.ticket("Another one.", title="Another test of ours")
+    report = await test.flies(only=kinds, parent=str(parent))
+
+    assert states(report) == dict.fromkeys(kinds, "clean"), found(report)
+    assert psa.value(test.ticket, "status") == QUIET_STATUS
+    assert all(note["text"].startswith("Withdrawn") for note in psa.ours(test.ticket))
+    told = "\n".join(report.left)
+    assert "time entry" in told
+    assert "appointment" in told
+    assert "field parent" in told
+
+
+async def test_a_priority_moves_the_sla_unless_that_is_allowed(canary: Bring) -> None:
+    test = canary(set_field("Priority 2 - High", sla="fixed"))
+    test.psa.sets(test.ticket, "status", "New")
+    report = await test.flies()
+    assert states(report) == {"change_field priority": "refused"}
+    assert "SLA's target" in found(report)
+
+    may = replace(test, config=replace(test.config, plugins={"set_field": set_field("Priority 2 - High")}))
+    report = await may.flies()
+    assert states(report) == {"change_field priority": "clean"}, found(report)
+
+
+# -- what it finds -----------------------------------------------------------------------------------------------
+
+NAMED = {
+    "planted_mail_to_contact": "a mail went out",
+    "planted_status": "field status was",
+    "planted_sla_restart": "the SLA's clock was",
+    "planted_sla_responded": "the SLA's response was stamped",
+    "planted_template": "field title was",
+    "planted_task": "a task appeared, planted task",
+    "planted_note": "a note appeared, by",
+    "planted_time_entry": "a time entry appeared, by",
+    "planted_appointment": "an appointment appeared, for",
+    "planted_priority": "field priority was",
+    "planted_owner": "field assignee was",
+}
+
+
+@pytest.mark.parametrize("switch", PLANTED)
+async def test_each_planted_side_effect_is_found_and_named(canary: Bring, psa: Desk, switch: str) -> None:
+    test = canary(summarize())
+    psa.sandbox.switch(**{switch: True})
+    report = await test.flies(mailbox=lambda _: True)  # whatever the human says
+
+    assert NAMED[switch] in found(report)
+    assert states(report)["add_note internal"] == "refused"
+    assert not report.is_clean
+
+
+@pytest.mark.parametrize("switch", ["planted_note", "planted_mail_to_contact", "planted_sla_responded"])
+async def test_what_a_rule_does_minutes_later_is_found_too(canary: Bring, psa: Desk, switch: str) -> None:
+    test = canary(summarize())
+    psa.sandbox.switch(**{switch: True, "rules_delay": 300})
+    report = await test.flies(mailbox=lambda _: True)
+
+    assert f"later: {NAMED[switch]}" in found(report)
+    assert states(report) == dict.fromkeys(NOTES, "refused")
+
+
+async def test_one_kind_is_refused_and_the_other_is_not(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize(), set_field("In Progress", field="status"))
+    psa.sandbox.switch(rule_adds_time=True)  # a rule logs time on a change of status
+    report = await test.flies()
+
+    assert states(report) == {**dict.fromkeys(NOTES, "clean"), "change_field status": "refused"}, found(report)
+    assert "time entry" in found(report)
+
+
+async def test_a_mail_that_only_the_human_sees(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize())
+    psa.sandbox.switch(planted_mail_to_contact=True, mails_in_audit_trail=False)
+    report = await test.flies()
+    assert report.mailbox == "mail"
+    assert states(report) == dict.fromkeys(NOTES, "refused")
+
+
+async def test_nothing_is_clean_before_somebody_has_looked_into_the_mailbox(canary: Bring) -> None:
+    test = canary(summarize())
+    first = await test.flies(mailbox=lambda _: None)
+    assert states(first) == dict.fromkeys(NOTES, "waiting")
+    wrote = len(test.writes())
+    second = await test.flies()
+    assert states(second) == dict.fromkeys(NOTES, "clean")
+    assert len(test.writes()) == wrote
+
+
+async def test_a_right_that_is_missing_is_found_here_and_not_at_night(canary: Bring, psa: Desk) -> None:
+    psa.sandbox.switch(notes_right=False)
+    report = await canary(summarize()).flies()
+    assert states(report) == dict.fromkeys(NOTES, "refused")
+    assert "the PSA refused it: HTTP 403" in found(report)
+
+
+# -- how long it holds -------------------------------------------------------------------------------------------
+
+
+async def test_a_changed_board_ends_it(canary: Bring, copilot: Hire, psa: Desk) -> None:
+    test = canary(summarize())
+    assert (await test.flies()).is_clean
+    psa.sandbox.switch(board_sends_to_resource=True)
+    one = await copilot(summarize(), accept_risk=False)
+    ticket = psa.ticket(messages=4)
+    await one.settle()
+
+    assert psa.ours(ticket) == []
+    assert "settings have changed" in one.ledger(ticket)[0].reason
+    again = await test.flies()
+    assert states(again) == dict.fromkeys(NOTES, "clean"), found(again)
+
+
+class Killed(BaseException):
+    """Nobody catches this."""
+
+
+@pytest.mark.parametrize("step", ["add_note internal", "edit_note", "waiting until"])
+async def test_a_killed_canary_goes_on(canary: Bring, psa: Desk, step: str) -> None:
+    test = canary(summarize())
+
+    def kill(line: str) -> None:
+        if line.startswith(step):
+            raise Killed
+
+    with pytest.raises(Killed):
+        await test.flies(at_each_step=kill)
+    assert {row.state for row in test.rows().values()} == {"waiting"}
+
+    report = await test.flies()
+    assert states(report) == dict.fromkeys(NOTES, "clean"), found(report)
+    assert len(psa.ours(test.ticket)) == 1
+
+
+async def test_a_write_of_unknown_fate_is_looked_for_and_not_doubled(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize(), request_timeout="1s", write_grace="1s")
+
+    def cut(line: str) -> None:
+        psa.sandbox.faults("cut_after=@1" if line.startswith("add_note") else "")
+
+    with pytest.raises(NotReady):
+        await test.flies(at_each_step=cut)
+    psa.sandbox.faults()
+    report = await test.flies()
+    assert states(report) == dict.fromkeys(NOTES, "clean"), found(report)
+    assert len(psa.ours(test.ticket)) == 1
+
+
+# -- where it may fly --------------------------------------------------------------------------------------------
+
+
+async def test_a_ticket_of_a_client_is_no_test_ticket(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize(), desk={"own_company": "Us"})
+    with pytest.raises(ConfigError, match=r"does not look like a test ticket.*Millbrook Paper.*mail would go to"):
+        await test.flies(is_a_test_ticket=False)
+    assert psa.writes(test.ticket) == []
+
+
+async def test_a_ticket_of_our_own_needs_no_assurance(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize())
+    ours = psa.ticket("Testing.", title="Ours", contact="Test Box <test@msp.example>", status=QUIET_STATUS)
+    report = await replace(test, ticket=ours).flies(is_a_test_ticket=False)
+    assert report.readers == ("test@msp.example",)
+    assert report.is_clean, found(report)
+
+
+async def test_nothing_is_tried_against_a_stop(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize())
+    psa.types_internally(test.ticket, "copilot off")
+    with pytest.raises(ConfigError, match="copilot off"):
+        await test.flies()
+    assert psa.writes(test.ticket) == []
+
+
+async def test_nothing_is_tried_without_a_yes(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize())
+    with pytest.raises(CopilotError, match="nothing was written"):
+        await test.flies(agree=lambda _: False)
+    assert psa.writes(test.ticket) == []
+    assert test.rows() == {}
+
+
+async def test_a_wait_of_seconds_is_no_wait(canary: Bring) -> None:
+    with pytest.raises(ConfigError, match="--wait"):
+        await canary(summarize()).flies(wait=timedelta(seconds=1))
+
+
+# -- the worst desk there is -------------------------------------------------------------------------------------
+
+
+async def test_where_everything_mails_nothing_leaves_observe(canary: Bring, copilot: Hire, psa: Desk) -> None:
+    plugins = (summarize(), set_field("In Progress", field="status", was="New"))
+    test = canary(*plugins)
+    psa.sandbox.switch(all_side_effects=True)
+    report = await test.flies()
+    assert set(states(report).values()) == {"refused"}
+    told = found(report)
+    assert "a mail went out" in told
+    assert "SLA's" in told
+
+    one = await copilot(*plugins, accept_risk=False)
+    mails = len(psa.sandbox.mailbox())
+    tickets = [psa.ticket(messages=4) for _ in range(3)]
+    await one.settle()
+    psa.sandbox.advance("1d")
+    for ticket in tickets:
+        psa.customer_replies(ticket, NEWS)
+    await one.settle()
+    assert [psa.writes(ticket) for ticket in tickets] == [[], [], []]
+    assert [mail for mail in psa.sandbox.mailbox()[mails:] if mail["by"] == "copilot"] == []
