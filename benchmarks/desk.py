@@ -95,11 +95,21 @@ class Copilot:
 
 
 @contextmanager
-def copilot(folder: Path, psa_url: str, *, webhooks: bool = True, poll_every: str = "2s") -> Iterator[Copilot]:
-    """`psa-copilot run` with summarize in act; ended whatever happens."""
+def copilot(
+    folder: Path,
+    psa_url: str,
+    *,
+    webhooks: bool = True,
+    poll_every: str = "2s",
+    connection: Mapping[str, object] | None = None,
+    **more: object,
+) -> Iterator[Copilot]:
+    """`psa-copilot run` with summarize in act, or with `more` keys of a config; ended whatever happens."""
     url = f"http://127.0.0.1:{free_port()}"
     config = folder / "config.yaml"
-    config.write_text(json.dumps(settings(psa_url, url, webhooks=webhooks, poll_every=poll_every)))  # JSON is YAML
+    usual = settings(psa_url, url, webhooks=webhooks, poll_every=poll_every)
+    usual["connections"]["main"] |= connection or {}
+    config.write_text(json.dumps(usual | more))  # JSON is YAML
     with (folder / "daemon.log").open("ab") as log:
         command = [str(PROGRAM), "run", "--config", str(config)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -120,7 +130,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(STOP_WITHIN)
 
 
-def settings(psa_url: str, own_url: str, *, webhooks: bool, poll_every: str) -> dict[str, object]:
+def settings(psa_url: str, own_url: str, *, webhooks: bool, poll_every: str) -> dict[str, Any]:
     """A configuration whose brakes on writing are out of the way; the speed limit too."""
     connection = {
         "use": "connectwise",

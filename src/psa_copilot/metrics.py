@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, Summary, generate_latest
 
 # Not the library's global one: another library's counters are none of ours.
 REGISTRY = CollectorRegistry()
@@ -22,6 +22,9 @@ WEBHOOKS = Counter("psa_copilot_webhooks", "Webhooks, by outcome.", ["connection
 OUTAGES = Counter("psa_copilot_outages", "Times that a PSA went away.", ["connection"], registry=REGISTRY)
 DOUBLES = Counter("psa_copilot_doubles", "Writes found twice in a PSA; each one is an alert.", registry=REGISTRY)
 COLLISIONS = Counter("psa_copilot_collisions", "Edits that landed between our read and our write.", registry=REGISTRY)
+SWEEPS = Summary(
+    "psa_copilot_sweep_seconds", "What a look over all open tickets took.", ["connection"], registry=REGISTRY
+)
 OPEN_ROWS = Gauge("psa_copilot_open_rows", "Owed work that is not done.", ["table", "state"], registry=REGISTRY)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import delete, func
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from psa_copilot.models import Ref
-from psa_copilot.store.tables import AnswerRow, BacklogRow, SpendRow
+from psa_copilot.plugin import Found
+from psa_copilot.store.tables import AnswerRow, BacklogRow, ChangeRow, SpendRow, TicketRow
 
 DAY = timedelta(hours=24)
+AT_ONCE = 500
 
 
 class Backlog:
@@ -22,40 +25,105 @@ class Backlog:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def keep(
-        self,
-        ref: Ref,
-        thread_id: str,
-        plugin: str,
-        key: str,
-        *,
-        because: str,
-        facts: dict[str, str],
-        score: float,
-        since: datetime,
-        now: datetime,
-    ) -> None:
-        """Remember a finding once, however many sweeps come upon it."""
-        statement = upsert(BacklogRow).values(
-            connection=ref.connection,
-            ticket=ref.remote_id,
-            thread_id=thread_id,
-            plugin=plugin,
-            key=key,
-            because=because,
-            facts=facts,
-            score=score,
-            since=since,
-            at=now,
+    # -- what is on record already ---------------------------------------------------------------------------
+
+    def owed(self, plugin: str, threads: Iterable[str]) -> set[tuple[str, str]]:
+        """Findings on these threads that were work once, or are: (thread, key)."""
+        query = select(ChangeRow.thread_id, ChangeRow.key).where(
+            col(ChangeRow.thread_id).in_(list(threads)), ChangeRow.plugin == plugin
         )
-        self._session.execute(statement.on_conflict_do_nothing(index_elements=["thread_id", "plugin", "key"]))
+        return {(thread, key) for thread, key in self._session.exec(query)}
+
+    def held(self, plugin: str, threads: Mapping[Ref, str]) -> dict[tuple[str, str], int | None]:
+        """Old findings on these tickets: (thread, key) -> id of the row, None once a human has released it."""
+        query = select(BacklogRow).where(
+            col(BacklogRow.thread_id).in_(list(threads.values())), BacklogRow.plugin == plugin
+        )
+        columns = query.with_only_columns(
+            BacklogRow.connection,
+            BacklogRow.ticket,
+            BacklogRow.thread_id,
+            BacklogRow.key,
+            BacklogRow.id,
+            BacklogRow.released_at,
+        )
+        return {
+            (thread, key): None if released else row
+            for connection, ticket, thread, key, row, released in self._session.execute(columns)
+            if Ref(connection=connection, remote_id=ticket) in threads
+        }
+
+    def on_closed(self, connection: str) -> list[int]:
+        """Rows that wait though their tickets are not open any more."""
+        is_open = (
+            select(TicketRow.remote_id)
+            .where(
+                TicketRow.connection == connection,
+                col(TicketRow.is_open).is_(True),
+                col(TicketRow.deleted_at).is_(None),
+                TicketRow.remote_id == BacklogRow.ticket,
+            )
+            .exists()
+        )
+        query = select(BacklogRow.id).where(
+            BacklogRow.connection == connection, col(BacklogRow.released_at).is_(None), ~is_open
+        )
+        return [row for row in self._session.exec(query) if row is not None]
+
+    # -- keeping and letting go ------------------------------------------------------------------------------
+
+    def keep(self, plugin: str, findings: Sequence[tuple[str, Found]], now: datetime) -> None:
+        """Remember findings, each with its thread, once, however many sweeps come upon them."""
+        rows = [
+            {
+                "connection": one.ref.connection,
+                "ticket": one.ref.remote_id,
+                "thread_id": thread,
+                "plugin": plugin,
+                "key": one.key,
+                "because": one.because,
+                "facts": one.facts,
+                "score": one.score,
+                "since": one.since or now,
+                "at": now,
+            }
+            for thread, one in findings
+        ]
+        if rows:
+            statement = upsert(BacklogRow).on_conflict_do_nothing(index_elements=["thread_id", "plugin", "key"])
+            self._session.execute(statement, rows)
+
+    def let_go(self, rows: Sequence[int]) -> None:
+        """These are over: nobody has to decide about them any more."""
+        for start in range(0, len(rows), AT_ONCE):
+            self._session.execute(
+                delete(BacklogRow).where(
+                    col(BacklogRow.id).in_(rows[start : start + AT_ONCE]),
+                    col(BacklogRow.released_at).is_(None),
+                )
+            )
+
+    def next_batch(self, plugin: str, limit: int, now: datetime) -> list[BacklogRow]:
+        """The worst one of each ticket that has had none for a day, the worst of all first."""
+        had_one = select(BacklogRow.thread_id).where(
+            BacklogRow.plugin == plugin, col(BacklogRow.released_at) > now - DAY
+        )
+        query = select(BacklogRow).where(
+            BacklogRow.plugin == plugin,
+            col(BacklogRow.released_at).is_(None),
+            col(BacklogRow.thread_id).not_in(had_one),
+        )
+        chosen: dict[str, BacklogRow] = {}
+        for row in self._session.exec(_worst_first(query).execution_options(yield_per=AT_ONCE)):
+            chosen.setdefault(row.thread_id, row)
+            if len(chosen) == limit:
+                break
+        return list(chosen.values())
 
     def worst(self, plugin: str, limit: int) -> Sequence[BacklogRow]:
         """What is not released yet, the worst first."""
         query = select(BacklogRow).where(BacklogRow.plugin == plugin, col(BacklogRow.released_at).is_(None))
-        return self._session.exec(
-            query.order_by(col(BacklogRow.score).desc(), col(BacklogRow.since), col(BacklogRow.id)).limit(limit)
-        ).all()
+        return self._session.exec(_worst_first(query).limit(limit)).all()
 
     def waiting(self) -> dict[tuple[str, str], int]:
         """How many findings wait, by (connection, plugin)."""
@@ -70,6 +138,10 @@ class Backlog:
         """A human has let this one go."""
         row.released_at = now
         self._session.add(row)
+
+
+def _worst_first(query: SelectOfScalar[BacklogRow]) -> SelectOfScalar[BacklogRow]:
+    return query.order_by(col(BacklogRow.score).desc(), col(BacklogRow.since), col(BacklogRow.id))
 
 
 class Spending:
