@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
@@ -25,10 +26,20 @@ BUSY_SECONDS = 30
 
 def open_engine(path: Path) -> Engine:
     """A SQLite engine: WAL, nothing acknowledged before it is on disk, writers take turns from the start."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = _create(path)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _create(path: Path) -> Engine:
+    # pydantic's JSON is several times faster than the standard library's, and takes our values as they are.
+    return create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        json_serializer=lambda value: to_json(value).decode(),
+        json_deserializer=from_json,
+    )
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -47,7 +58,7 @@ def _begin(connection: Connection) -> None:
 
 def open_passing_engine(path: Path) -> Engine:
     """The same file, for rows whose loss costs nothing: it is not waited for the disk at each commit."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = _create(path)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL").close())
     event.listen(engine, "begin", _begin)
@@ -56,7 +67,7 @@ def open_passing_engine(path: Path) -> Engine:
 
 def open_plain_engine(path: Path) -> Engine:
     """A SQLite engine for a file whose loss costs nothing: WAL, and no wait for the disk at each commit."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = _create(path)
     event.listen(engine, "connect", _set_plain_pragmas)
     return engine
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
+
+from pydantic_core import to_json
 
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.models import ActorClass, Field, Message, Ref, Ticket
@@ -28,7 +29,7 @@ def ticket_columns(ticket: Ticket, thread_id: str, now: datetime) -> dict[str, A
         "merged_into": ticket.merged_into,
         "opened_at": ticket.opened_at,
         "updated_at": ticket.updated_at,
-        "value": ticket.model_dump(mode="json"),
+        "value": ticket,
         "seen_at": now,
     }
 
@@ -83,4 +84,4 @@ def event_columns(event: Event) -> dict[str, Any]:
 
 def snapshot(ticket: Ticket) -> str:
     """All tracked fields at once, for the first time that we see a ticket."""
-    return json.dumps({name: getattr(ticket, name) for name in _FIELDS}, ensure_ascii=False)
+    return to_json({name: getattr(ticket, name) for name in _FIELDS}).decode()
