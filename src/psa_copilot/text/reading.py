@@ -206,6 +206,11 @@ def _cues() -> dict[str, re.Pattern[str]]:
     return {name: re.compile(rf"\b(?:{words})\b") for name, words in _CUES.items()}
 
 
+def cue(name: str, sentence: Sentence) -> bool:
+    """Whether words of one kind stand in a sentence: `trouble`, `done`, `promise`, `asking`, `chatter`."""
+    return bool(_cues()[name].search(sentence.lower))
+
+
 def weigh(sentences: Iterable[Sentence]) -> Mapping[str, float]:
     """A word weighs the more the more messages it runs through."""
     met: dict[int, set[str]] = {}
