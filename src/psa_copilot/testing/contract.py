@@ -490,14 +490,17 @@ class ConnectorContract:
         psa.speed(120)
         clock = Clock()
         clock.set(psa.now(), 120)
-        http = Http("main", clock, LocalBudget("main", clock, rate=20), self.request_timeout)
+        budget = LocalBudget("main", clock, rate=20)
+        http = Http("main", clock, budget, self.request_timeout)
         connector = self.connected(psa, http)
         await asyncio.gather(*(connector.known_good() for _ in range(45)))
         await http.close()
-        sent = [datetime.fromisoformat(row["at"]) for row in psa.log()]
-        assert len(sent) >= 45
-        # The 21st request from any one on comes a minute later, less what the way to the sandbox takes.
-        assert all(later - one >= timedelta(seconds=50) for one, later in zip(sent, sent[20:], strict=False))
+        let_go, came = budget.taken, sorted(datetime.fromisoformat(row["at"]) for row in psa.log())
+        # A busy machine may carry a request late, which is nobody's fault, but none comes that was not let go before:
+        # nothing goes around the budget, and the budget lets the 21st from any one on go a minute later.
+        assert 45 <= len(came) <= len(let_go)
+        assert all(at >= gone for at, gone in zip(came, let_go, strict=False))
+        assert all(later - one >= timedelta(minutes=1) for one, later in zip(let_go, let_go[20:], strict=False))
 
     async def test_nothing_is_sent_before_retry_after_has_passed(self, psa: Sandbox, connector: Connector) -> None:
         await connector.known_good()
