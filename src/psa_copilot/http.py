@@ -106,6 +106,7 @@ class _Door:
     auth: tuple[str, str] | None = None
     keys: tuple[str, ...] = ()
     locked_out: Callable[[int, str], bool] = lambda status, words: status == 401
+    means: Callable[[int, Any], int] = lambda status, json: status
 
     def secrets(self) -> list[str]:
         said = [*(self.auth or ()), *self.headers.values()]
@@ -150,15 +151,17 @@ class Http:
         auth: tuple[str, str] | None = None,
         keys: tuple[str, ...] = (),
         locked_out: Callable[[int, str], bool] | None = None,
+        means: Callable[[int, Any], int] | None = None,
     ) -> Http:
         """A view whose paths start at `base_url`; counts, budget and connections stay shared.
 
         `keys` are the settings that a human should check when the PSA does not accept our credentials;
-        `locked_out(status, words)` tells that case, by default HTTP 401.
+        `locked_out(status, words)` tells that case, by default HTTP 401. `means(status, json)` is the status that
+        everybody else would have sent, for a PSA that uses statuses in a way of its own.
         """
         view = copy.copy(self)
         door = _Door(base_url.rstrip("/"), dict(headers or {}), auth, keys)
-        view._door = door if locked_out is None else _Door(door.base, door.headers, auth, keys, locked_out)
+        view._door = replace(door, locked_out=locked_out or door.locked_out, means=means or door.means)
         return view
 
     @property
@@ -291,8 +294,9 @@ class Http:
         raise self._refusal(request, response, known, json)
 
     def _refusal(self, request: _Request, response: httpx.Response, known: bool, json: Any) -> PsaError:
-        status, words = response.status_code, self._hide(_words(json), request)
-        why = f"HTTP {status}: {words}" if words else f"HTTP {status}"
+        words = self._hide(_words(json), request)
+        status = self._door.means(response.status_code, json)
+        why = f"HTTP {response.status_code}: {words}" if words else f"HTTP {response.status_code}"
         if status == 429:
             return self._rate_limited(request, response, why)
         if self._door.locked_out(status, words):

@@ -137,6 +137,28 @@ async def test_a_connector_may_know_other_ways_of_being_locked_out(http: Http) -
             await view.get("/tickets")
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"errors": ["Missing Required Field: title"]}, Rejected),
+        ({"errors": ["thread threshold exceeded"]}, RateLimited),
+        ({"Message": "An error has occurred."}, NotReady),
+    ],
+)
+async def test_a_psa_may_use_statuses_in_a_way_of_its_own(
+    http: Http, answer: dict[str, object], error: type[PsaError]
+) -> None:
+    def means(status: int, json: object) -> int:
+        words = str(json["errors"]) if isinstance(json, dict) and "errors" in json else ""
+        return (429 if "threshold" in words else 400) if words else status
+
+    async with playing(says(answer, 500)) as player:
+        with pytest.raises(error) as failed:
+            await http.at(player.url, means=means).post("/notes", {})
+    assert type(failed.value) is error
+    assert "HTTP 500" in str(failed.value)
+
+
 async def test_no_secret_gets_into_a_message(http: Http) -> None:
     async with playing(says({"message": f"who is sandbox+pub:{SECRET}?"}, 400)) as player:
         with pytest.raises(Rejected) as failed:

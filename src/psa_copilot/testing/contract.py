@@ -408,7 +408,7 @@ class ConnectorContract:
         assert failed.value.maybe_done
         found, there = await connector.find(ref, wish, marker), _ours(psa, ref, marker)
         assert (found is not None) == (len(there) == 1) == (fault == "cut_after")
-        assert len([row for row in psa.log() if row["method"] == "POST"]) == 1
+        assert len([row for row in psa.log() if row["fault"]]) == 1
 
     async def test_a_write_that_came_too_fast_was_not_done(self, psa: Sandbox, connector: Connector) -> None:
         ref, wish, marker = await self.note(psa, connector)
