@@ -1,0 +1,85 @@
+"""All rows of the sandbox, by entity, and what is told about a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from psa_copilot.sandbox import Row, Table, World
+from psa_copilot_connectors.autotask.sandbox.shapes import SHAPES
+
+SYSTEM = 4
+"""The resource that workflow rules write as."""
+FIRST_IDS = {
+    "Tickets": 10_001,
+    "TicketNotes": 50_001,
+    "TimeEntries": 70_001,
+    "Roles": 29_682_801,
+    "Contacts": 30_682_901,
+    "Companies": 174,
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something happened on a ticket; `by` is a resource, or 0 for a contact."""
+
+    ticket: int
+    what: Literal["ticket", "note", "time"]
+    action: Literal["Create", "Update", "Delete"]
+    row: Row
+    former: Row | None
+    by: int
+    at: datetime
+
+    def fields(self) -> list[str]:
+        """The fields that have another value than before."""
+        former = self.former or {}
+        return [name for name, value in self.row.items() if former.get(name) != value]
+
+
+class Records:
+    """Tables of all entities."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clock = world.clock
+        self.switches = world.switches
+        self.revision = 0
+        self.tables = {name: Table(FIRST_IDS.get(name, 1)) for name in SHAPES}
+        self.listeners: list[Callable[[Change], None]] = []
+
+    def table(self, entity: str) -> Table:
+        """The rows of one entity."""
+        return self.tables[entity]
+
+    def row(self, entity: str, number: object) -> Row | None:
+        """One row, if it is there."""
+        return self.tables[entity].get(number) if isinstance(number, int) else None
+
+    def add(self, entity: str, fields: Row, number: int | None = None) -> Row:
+        """A new row."""
+        table = self.tables[entity]
+        made = SHAPES[entity].blank() | fields | {"id": table.new_id() if number is None else number}
+        return self.put(entity, made)
+
+    def put(self, entity: str, row: Row) -> Row:
+        """The new shape of a row."""
+        self.revision += 1
+        return self.tables[entity].put(row)
+
+    def drop(self, entity: str, number: int) -> Row:
+        """A row is gone."""
+        self.revision += 1
+        return self.tables[entity].drop(number)
+
+    def where(self, entity: str, **wanted: object) -> list[Row]:
+        """The rows with these values, by id."""
+        return [row for row in self.tables[entity] if all(row[name] == value for name, value in wanted.items())]
+
+    def tell(self, change: Change) -> None:
+        """Let everybody know."""
+        for listener in list(self.listeners):
+            listener(change)

@@ -1,0 +1,96 @@
+"""Autotask's webhooks: who registered for what, and what they are told, signed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+from uuid import uuid4
+
+from psa_copilot.sandbox import Delivery, Patience, Row
+from psa_copilot_connectors.autotask.sandbox.records import Change, Records
+from psa_copilot_connectors.autotask.sandbox.replies import Refused, iso
+
+PATIENCE = Patience(timeout=10.0, retry_on=frozenset({0, *range(300, 600)}), waits=(30.0, 30.0, 30.0, 30.0))
+FIELD_NAMES = {
+    101: "title", 102: "status", 103: "priority", 104: "queueID", 105: "assignedResourceID", 106: "issueType",
+    107: "subIssueType", 108: "companyID", 109: "contactID", 110: "lastActivityDate", 111: "resolution",
+}  # fmt: skip
+ESCAPED = "&<>'\"`+"
+
+
+class Webhooks:
+    """The registrations of tickets, and their deliveries."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._sequence = 0
+        records.world.postman.patience = PATIENCE
+
+    def register(self, fields: Row, by: int) -> Row:
+        """A new registration; without subscribed fields it hears of no update."""
+        if not str(fields.get("webhookUrl")).startswith("http"):
+            raise Refused("webhookUrl is not a valid URL.")
+        made = {"ownerResourceID": by, **fields, "isReady": True, "webhookGUID": str(uuid4())}
+        return self._records.add("TicketWebhooks", made)
+
+    def delete(self, number: int) -> None:
+        """A registration ends, with what hung on it."""
+        for entity in ("TicketWebhookFields", "TicketWebhookExcludedResources"):
+            for row in self._records.where(entity, webhookID=number):
+                self._records.drop(entity, row["id"])
+        self._records.drop("TicketWebhooks", number)
+
+    def heard(self, change: Change) -> None:
+        """Let everybody know who registered for this."""
+        if change.what != "ticket":
+            return
+        for webhook in self._records.table("TicketWebhooks"):
+            if self._wants(webhook, change):
+                self._records.world.postman.post(webhook["id"], self._delivery(webhook, change))
+
+    def _wants(self, webhook: Row, change: Change) -> bool:
+        number = webhook["id"]
+        if not webhook["isActive"] or not webhook.get(f"isSubscribedTo{change.action}Events"):
+            return False
+        if self._records.where("TicketWebhookExcludedResources", webhookID=number, resourceID=change.by):
+            return False
+        return change.action != "Update" or bool(self._subscribed(number) & set(change.fields()))
+
+    def _subscribed(self, webhook: int, also: str = "isSubscribedField") -> set[str]:
+        rows = self._records.where("TicketWebhookFields", webhookID=webhook)
+        return {FIELD_NAMES[row["fieldID"]] for row in rows if row[also]}
+
+    def _delivery(self, webhook: Row, change: Change) -> Delivery:
+        self._sequence += 1
+        shown = set(change.fields()) & self._subscribed(webhook["id"])
+        shown |= self._subscribed(webhook["id"], "isDisplayAlwaysField")
+        told = {
+            "Action": change.action,
+            "Guid": webhook["webhookGUID"] if self._records.switches.text("guid") == "webhook" else str(uuid4()),
+            "EntityType": "Ticket",
+            "Id": change.ticket,
+            "Fields": {name: change.row[name] for name in sorted(shown)},
+            "EventTime": f"{iso(change.at)}Z",
+            "SequenceNumber": self._sequence,
+            "PersonID": change.by,
+        }
+        body = json.dumps(told, ensure_ascii=False)
+        signed = escaped(body) if self._records.switches.on("signs_escaped") else body
+        headers = {"content-type": "application/json", "x-hook-signature": _signature(webhook["secretKey"], signed)}
+        about = f"ticket {change.ticket} {change.action}"
+        return Delivery(str(webhook["webhookUrl"]), body.encode(), headers, about)
+
+
+def _signature(key: Any, text: str) -> str:
+    digest = hmac.new(str(key).encode(), text.encode(), hashlib.sha1).digest()
+    return f"sha1={base64.b64encode(digest).decode()}"
+
+
+def escaped(body: str) -> str:
+    """The rendering that some servers sign instead of what they send."""
+    text = body.replace('\\"', "\\u0022")
+    outside = set(ESCAPED) - {'"'}
+    return "".join(f"\\u{ord(one):04X}" if one in outside or ord(one) > 126 else one for one in text)
