@@ -170,7 +170,7 @@ class Summarize(Plugin):
         numbers = tools.text.numbers(thread)
         citable = {number: said for number, said in numbers.items() if not (public_only and said.internal)}
         told = answers.kcs(answer, citable)
-        kept = tools.text.proper(told.draft(), model=tools.llm.model)
+        kept = tools.text.without_orders(tools.text.proper(told.draft(), model=tools.llm.model), thread)
         known = {name: _stated(tools, kept.parts[name], thread, public_only=public_only) for name in kept.parts}
         checked = Kcs(**known)
         return (checked, "") if checked.passes or not own.passes else (own, "(extract) ")
@@ -202,6 +202,7 @@ class Summarize(Plugin):
         extract = tools.text.without_clients(extract, others)
         if draft is not None:
             proper = tools.text.without_clients(tools.text.proper(draft, model=tools.llm.model), others)
+            proper = answers.cautioned(tools.text.without_orders(proper, thread), extract)
             if _says_something(tools.text.supported(proper.first, thread)):
                 return self._by_template(proper, thread, tools, also or [], public_only)
         return self._by_template(extract, thread, tools, also or [], public_only)

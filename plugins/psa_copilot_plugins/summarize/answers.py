@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC
 
 from pydantic import BaseModel, Field
@@ -81,6 +82,16 @@ class ResolutionAnswer(BaseModel):
     environment: Fact | None = None
     cause: Fact | None = None
     resolution: Fact | None = None
+
+
+CAUTIONS = ("personal", "orders")
+
+
+def cautioned(draft: Draft, extract: Draft) -> Draft:
+    """The model's note with what the thread itself has to be careful about, which no model tells better."""
+    parts = {name: extract.parts[name] for name in CAUTIONS if extract.parts.get(name)}
+    labels = {name: extract.label(name) for name in parts}
+    return replace(draft, parts={**draft.parts, **parts}, labels={**draft.labels, **labels})
 
 
 Citable = Mapping[int, Message]

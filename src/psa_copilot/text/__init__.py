@@ -7,6 +7,7 @@ from psa_copilot.models import Message, Thread, Ticket
 from psa_copilot.text import away, extract, hand_off, noise, resolution
 from psa_copilot.text.automatic import automatic
 from psa_copilot.text.draft import Draft
+from psa_copilot.text.orders import without_orders
 from psa_copilot.text.proper import masked, proper, without_clients
 from psa_copilot.text.resolution import Kcs
 from psa_copilot.text.shape import shaped
@@ -64,6 +65,10 @@ class Text:
     def proper(self, draft: Draft, *, model: str = "") -> Draft:
         """A draft that a model wrote, without what no note says: moods, marks, blame, secrets, orders."""
         return proper(draft, model=model)
+
+    def without_orders(self, draft: Draft, thread: Thread) -> Draft:
+        """A draft that a model wrote, without the clauses that pass on what the thread orders software to do."""
+        return without_orders(draft, thread)
 
     def without_clients(self, draft: Draft, clients: Sequence[str]) -> Draft:
         """A draft without the clauses that name one of these clients."""
