@@ -1,0 +1,1 @@
+"""HaloPSA: tickets and actions of one tenant."""

@@ -1,0 +1,94 @@
+"""What a HaloPSA server may do either way, and what a desk may have set up to happen by itself.
+
+Defaults are what is most plausible; "unverified" says that nobody has seen the real product do either.
+"""
+
+from __future__ import annotations
+
+from psa_copilot.sandbox import Switch, Switches
+
+DOOR = (
+    Switch("per_5_minutes", 300.0, "Requests that are answered in any rolling 5 minutes; 0 is no limit."),
+    Switch("sends_retry_after", False, "A 429 says how long to wait. Not dependable in the real product."),
+    Switch("token_life", 3600.0, "Seconds that a token is good for."),
+    Switch("one_token", False, "A new token ends the one before it. Unverified."),
+    Switch("bad_client_status", "401", "What a bad client gets; 400 is unverified.", ("401", "400")),
+    Switch("rights_in_token", False, "What a 403 refuses stays refused until a new token is fetched."),
+    Switch("keys_rotated", False, "The secret of the client `id` is no longer valid; that of `human` is."),
+)
+
+RIGHTS = (
+    Switch("agents_right", True, "May read agents."),
+    Switch("statuses_right", True, "May read statuses."),
+    Switch("tickets_right", True, "May read tickets."),
+    Switch("webhooks_right", True, "May read and write webhooks."),
+    Switch("actions_right", True, "May write actions."),
+    Switch("edit_right", True, "May change tickets."),
+)
+
+LISTS = (
+    Switch("since_filter", "heeded", "lastupdatefromdate is heeded, or ignored.", ("heeded", "ignored")),
+    Switch("since_inclusive", True, "lastupdatefromdate includes its own moment. Unverified."),
+    Switch(
+        "since_reads",
+        "both",
+        "What lastupdatefromdate compares: last_update, lastactiondate, or the later of both. Unverified.",
+        ("both", "last_update", "lastactiondate"),
+    ),
+    Switch("order", "heeded", "The parameter `order` is heeded, or lists stay newest first.", ("heeded", "ignored")),
+    Switch("repeats_first_page", False, "Lists ignore page_no and show page 1 again, as some endpoints do."),
+    Switch("bare_lists", False, "Lists come without their envelope."),
+    Switch("late_visibility", 0.0, "Seconds after which reads show a write; what was posted is answered at once."),
+)
+
+RECORDS = (
+    Switch("note_bumps_ticket", True, "An action moves its ticket's last_update. Unverified."),
+    Switch("decimal_ids", True, "site_id of users and client_id of sites are decimals, as seen live."),
+    Switch("old_dates", True, "No date is 1900-01-01 instead of null."),
+    Switch("status_names", False, "Tickets carry the names of their status and priority."),
+    Switch("html_notes", "never", "Whose notes are kept as HTML.", ("never", "customers", "all")),
+    Switch("opened_tells_details", True, "The first action, Opened, repeats the ticket's details. Unverified."),
+    Switch("action_edit", "in_place", "A POST with an action's id edits it, or is refused. Unverified.",
+           ("in_place", "refused")),
+    Switch("team_by", "either", "A ticket's team is set by its name, its id, or either.", ("either", "name", "id")),
+    Switch("audit_ids", False, "The audit log tells ids instead of names. Unverified."),
+    Switch("write_answers", "object", "A write is answered with the object, or with an array of it.",
+           ("object", "array")),
+    Switch("disabled_agents_listed", True, "includedisabled is heeded by /Agent."),
+    Switch("webhook_event", True, "A webhook carries the kind of its event beside the ticket. Unverified."),
+    Switch("appointment_new_id", False, "A changed appointment comes back with a new id."),
+)  # fmt: skip
+
+# What the outcome of our notes might do besides: each makes it a trap that `check` must see.
+TRAPS = {
+    "outcome_mails": "mails the user",
+    "outcome_sets_status": "sets a status",
+    "outcome_responds": "counts as a response",
+    "outcome_holds_sla": "holds the SLA",
+    "outcome_releases_sla": "releases the SLA from hold",
+    "outcome_resets_response": "starts the response clock again",
+    "outcome_charges": "charges",
+}
+OUTCOMES = tuple(Switch(name, False, f"The outcome Private Note {what}.") for name, what in TRAPS.items())
+
+RULES = (
+    Switch("all_side_effects", False, "Every rule and every mail at once; the outcomes stay as they are."),
+    Switch("status_mails", False, "Every status mails the user when it is set."),
+    Switch("rule_sets_priority", False, "A rule sets the priority back after each change of a ticket."),
+    Switch("rule_sets_status", False, "A rule sets the status Updated after each action."),
+    Switch("rule_mails_action", False, "A rule mails the user about each action."),
+    Switch("rule_mails_update", False, "A rule mails the user about each change of a ticket."),
+    Switch("rules_heed_dont_do_rules", True, "dont_do_rules keeps rules from acting."),
+    Switch("system_actions", False, "A workflow leaves an action of its own after each change of a ticket."),
+)
+
+SWITCHES = (*DOOR, *RIGHTS, *LISTS, *RECORDS, *OUTCOMES, *RULES)
+
+_WITH_ALL = frozenset(
+    {"status_mails", "rule_sets_priority", "rule_sets_status", "rule_mails_action", "rule_mails_update"}
+)
+
+
+def is_on(switches: Switches, name: str) -> bool:
+    """Whether a side effect is on, by itself or with all of them."""
+    return switches.on(name) or (name in _WITH_ALL and switches.on("all_side_effects"))
