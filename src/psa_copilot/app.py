@@ -241,9 +241,9 @@ def open_line(config: Config, name: str, store: Store, clock: Clock) -> Line:
 
 
 @asynccontextmanager
-async def timekeeping() -> AsyncIterator[Clock]:
-    """The clock, following a sandbox's where PSA_COPILOT_CLOCK names one."""
-    clock, url = Clock(), followed_url()
+async def timekeeping(url: str = "") -> AsyncIterator[Clock]:
+    """The clock, following a sandbox's where the caller or PSA_COPILOT_CLOCK names one."""
+    clock, url = Clock(), url or followed_url()
     if not url:
         yield clock
         return
@@ -460,14 +460,14 @@ async def check(config: Config) -> dict[str, list[Finding]]:
     return found
 
 
-async def try_canary(config: Config, ref: Ref, orders: Orders) -> Report:
+async def try_canary(config: Config, ref: Ref, orders: Orders, clock_url: str = "") -> Report:
     """Try each kind of write in use on a test ticket, and see what it sets off. Works beside a running daemon."""
     if ref.connection not in config.connections:
         raise ConfigError(f"connections: there is no {ref.connection}; known: {', '.join(config.connections)}")
     async with AsyncExitStack() as stack:
         # Two canaries at once would take each other's writes for side effects.
         stack.enter_context(hold(config.database_path.with_name(f"{config.database_path.name}-canary")))
-        clock = await stack.enter_async_context(timekeeping())
+        clock = await stack.enter_async_context(timekeeping(clock_url))
         store = open_store(config)
         stack.callback(store.close)
         line = open_line(config, ref.connection, store, clock)

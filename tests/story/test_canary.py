@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,6 +21,7 @@ from psa_copilot.engine.flight import Orders, Report
 from psa_copilot.errors import ConfigError, CopilotError, NotReady
 from psa_copilot.models import Ref
 from psa_copilot.store import CanaryRow, DecisionRow, Store, WriteRow
+from psa_copilot.testing.canary import clear
 from psa_copilot_connectors.connectwise.sandbox.switches import PLANTED
 from tests.story.conftest import Hire
 from tests.story.desk import Desk, configured, set_field, summarize
@@ -23,6 +29,8 @@ from tests.story.desk import Desk, configured, set_field, summarize
 OURS = "Millbrook Paper"  # plays the MSP's own company
 QUIET_STATUS = "Waiting customer"  # one that means nothing to the SLA
 NOTES = ["add_note internal", "edit_note"]
+PROGRAM = Path(sys.executable).with_name("psa-copilot")
+PATIENCE = 120
 NEWS = "It still prints blank pages, error 51.20."
 
 
@@ -301,6 +309,94 @@ async def test_a_write_of_unknown_fate_is_looked_for_and_not_doubled(canary: Bri
     report = await test.flies()
     assert states(report) == dict.fromkeys(NOTES, "clean"), found(report)
     assert len(psa.ours(test.ticket)) == 1
+
+
+# -- by command --------------------------------------------------------------------------------------------------
+
+TYPED = ("check", "--wait", "15m", "--yes", "--yes-this-is-a-test-ticket", "--mailbox-empty", "--json", "--canary")
+
+
+@dataclass
+class Terminal:
+    """Where a human types, beside the sandbox's clock."""
+
+    folder: Path
+    psa: Desk
+    ticket: int
+
+    def begins(self, *words: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PSA_COPILOT_CLOCK": self.psa.sandbox.clock_url}
+        return subprocess.Popen(
+            [PROGRAM, *words],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def told(self, *words: str, code: int = 0) -> Any:
+        process = self.begins(*words)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == code, f"{out}\n{err}"
+        return json.loads(out)
+
+
+@pytest.fixture
+def terminal(psa: Desk, tmp_path: Path) -> Terminal:
+    configured(tmp_path, psa, accept_risk=False)
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"plugins": {"summarize": {"mode": "act"}}}))
+    ticket = psa.ticket("Is anybody there?", title="A test of ours", status=QUIET_STATUS)
+    psa.sandbox.speed(600)  # a quarter of an hour in a second and a half
+    return Terminal(tmp_path, psa, ticket)
+
+
+def test_the_command_says_how_it_went(terminal: Terminal) -> None:
+    told = terminal.told(*TYPED, f"main/{terminal.ticket}")
+    assert (told["clean"], told["mailbox"], told["wait"], told["unseen"]) == (True, "empty", 900, [])
+    assert [(one["kind"], one["state"], one["found"]) for one in told["kinds"]] == [
+        (kind, "clean", []) for kind in NOTES
+    ]
+    [plugin] = terminal.told("plugins", "--json")["configured"]
+    assert plugin["connections"]["main"]["canary"] == dict.fromkeys(NOTES, "clean")
+    lines = {one["about"]: one["level"] for one in terminal.told("check", "--json")["main"]}
+    assert {lines[f"canary, {kind}"] for kind in NOTES} == {"ok"}
+
+
+def test_the_command_fails_where_something_was_set_off(terminal: Terminal) -> None:
+    terminal.psa.sandbox.switch(planted_note=True)
+    told = terminal.told(*TYPED, f"main/{terminal.ticket}", code=1)
+    assert not told["clean"]
+    assert "a note appeared" in told["kinds"][0]["found"][0]
+    [plugin] = terminal.told("plugins", "--json")["configured"]
+    assert plugin["connections"]["main"]["canary"]["add_note internal"] == "refused"
+
+
+def test_a_killed_command_goes_on(terminal: Terminal) -> None:
+    process = terminal.begins(*TYPED, f"main/{terminal.ticket}")
+    assert process.stderr
+    assert process.stdout
+    for line in process.stderr:
+        if line.startswith("edit_note"):
+            process.kill()
+    process.wait(timeout=PATIENCE)
+    process.stderr.close()
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+
+    assert terminal.told(*TYPED, f"main/{terminal.ticket}")["clean"]
+    assert len(terminal.psa.ours(terminal.ticket)) == 1
+
+
+async def test_in_moved_time_a_desk_is_cleared_in_seconds(canary: Bring, copilot: Hire, psa: Desk) -> None:
+    test = canary(summarize())
+    report = await clear(test.config, psa.sandbox, company=OURS, status=QUIET_STATUS)
+    assert report.is_clean, found(report)
+    one = await copilot(summarize(), accept_risk=False)
+    ticket = psa.ticket(messages=4)
+    await one.settle()
+    assert len(psa.ours(ticket)) == 1
 
 
 # -- where it may fly --------------------------------------------------------------------------------------------

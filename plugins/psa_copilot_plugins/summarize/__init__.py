@@ -35,6 +35,7 @@ class Summarize(Plugin):
 
     name = "summarize"
     on = frozenset({EventKind.MESSAGE_ADDED, EventKind.FIELD_CHANGED})
+    wishes = frozenset({"add_note internal", "add_note resolution", "edit_note"})
 
     class Settings(PluginSettings):
         after_messages: int = Setting(4, ge=1, description="A recap is worth it from so many messages of people on.")
@@ -53,6 +54,11 @@ class Summarize(Plugin):
         )
 
     settings: Settings
+
+    def asks_for(self) -> frozenset[str]:
+        """The customer's place only where solved tickets get their note there."""
+        shown = self.settings.resolution != "off" and self.settings.resolution_place == "resolution"
+        return self.wishes if shown else self.wishes - {"add_note resolution"}
 
     async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         thread = with_meanings(thread, tools)
