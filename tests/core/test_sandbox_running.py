@@ -17,6 +17,7 @@ from psa_copilot.sandbox import Sandbox, running, spawned
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.connectors.sandbox_api import api, human, internal, replace
 
+TALK = str(Path(__file__).parents[1] / "scenarios" / "talk.json")
 NOTES = "/service/tickets/1001/notes"
 
 
@@ -268,8 +269,8 @@ class TestPeople:
             eventually(lambda: psa.counts()["notes"] == 10)
             assert 0.4 < time.monotonic() - began < 2
 
-    def test_the_demo_plays_to_its_end_once_a_copilot_is_there(self) -> None:
-        with running(ConnectWiseSandbox, scenario="demo") as psa, api(psa.url) as cw:
+    def test_a_talk_plays_to_its_end_once_a_copilot_is_there(self) -> None:
+        with running(ConnectWiseSandbox, scenario=TALK) as psa, api(psa.url) as cw:
             psa.speed(20)
             waiting = psa.state()["people"]["left"]
             tickets = {row["externalXRef"]: row["id"] for row in cw.get("/service/tickets").json()}
@@ -337,7 +338,7 @@ class TestProcess:
 
 
 def test_a_human_login_is_nobodys_copilot() -> None:
-    with running(ConnectWiseSandbox, scenario="demo") as psa, human(psa.url) as person:
+    with running(ConnectWiseSandbox, scenario=TALK) as psa, human(psa.url) as person:
         waiting = psa.state()["people"]["left"]
         person.get("/service/tickets")
         psa.advance("1h")

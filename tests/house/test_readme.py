@@ -107,9 +107,10 @@ def test_the_readme_plugin_has_fifteen_lines() -> None:
 
 
 def test_the_ticket_before_and_after_is_the_demos() -> None:
-    scenario = json.loads((ROOT / "src/psa_copilot/sandbox/scenarios/demo.json").read_text())
-    told = next(ticket for ticket in scenario["tickets"] if ticket["id"] == "vpn")["messages"]
-    told += [s["message"] for s in scenario["steps"] if s["ticket"] == "vpn" and s["do"] == "message"]
+    scenario = json.loads((ROOT / "src/psa_copilot/sandbox/scenarios/monday.json").read_text())
+    told = next(ticket for ticket in scenario["tickets"] if ticket["id"] == "printer")["messages"]
+    said_later = [s["message"] for s in scenario["steps"] if s["ticket"] == "printer" and s["do"] == "message"]
+    told += said_later[:1]
     by = {"customer": ActorClass.CUSTOMER, "agent": ActorClass.TECHNICIAN}
     messages = tuple(
         Message(
@@ -122,7 +123,7 @@ def test_the_ticket_before_and_after_is_the_demos() -> None:
         )
         for n, one in enumerate(told, 1)
     )
-    ticket = Ticket(ref=REF, number="7", title="VPN", opened_at=NOON, updated_at=NOON)
+    ticket = Ticket(ref=REF, number="7", title="RE: RE: FW: printer", opened_at=NOON, updated_at=NOON)
     recap = Text().recap(Thread(id=str(REF), revision=1, tickets=(ticket,), messages=messages))
     shown = re.search(r"^    Recap: .*?(?=^    -- copilot)", README, re.MULTILINE | re.DOTALL)
     assert shown

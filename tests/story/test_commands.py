@@ -17,6 +17,7 @@ from psa_copilot.sandbox import Sandbox, spawned
 
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 PATIENCE = 40.0
+TALK = str(Path(__file__).parents[1] / "scenarios" / "talk.json")
 
 
 class Desk:
@@ -71,7 +72,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with spawned("connectwise", scenario="demo") as psa:
+    with spawned("connectwise", scenario=TALK) as psa:
         yield Desk(psa, tmp_path)
 
 

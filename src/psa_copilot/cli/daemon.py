@@ -102,7 +102,9 @@ def sandbox(
     tickets: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Tickets to hold, one JSON object a line; .gz too.")
     ] = None,
-    scenario: Annotated[str, typer.Option(metavar="NAME", help="A desk whose people act: desk or demo.")] = "",
+    scenario: Annotated[
+        str, typer.Option(metavar="NAME", help="A desk whose people act: desk, monday or a .json file.")
+    ] = "",
     play: Annotated[
         float, typer.Option(metavar="RATE", min=0.0, help="Hold back last messages; post so many a second.")
     ] = 0.0,
@@ -130,12 +132,14 @@ def sandbox(
 
 def demo(
     psa: Annotated[str, typer.Option(help="Which PSA to show it on; connectwise.")] = "connectwise",
+    model: Annotated[str, typer.Option(help="Which model writes its notes: scripted; left out: none.")] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with its database, to look into.")] = False,
 ) -> None:
-    """Show the copilot at work: a PSA in small with people in it, and the copilot beside it; under a minute.
+    """Show the copilot at work: the bad Monday of a help desk, in a minute and a half.
 
-    Both are processes of their own and speak HTTP. Exit code 1, and what it was, when anything expected did not happen.
+    A PSA in small with people in it, and the copilot beside it: processes of their own that speak HTTP. Exit code 1,
+    and which of the twelve stories it was, when anything expected did not happen.
     """
     from psa_copilot.cli import demo as show
 
-    raise typer.Exit(show.play(psa, keep=keep))
+    raise typer.Exit(show.play(psa, model=model, keep=keep))

@@ -1,53 +1,123 @@
-"""The demo: a PSA in small and the copilot beside it, watched until everybody is done; and what came of it."""
+"""The demo: the bad Monday of a help desk, played by a PSA in small with the copilot beside it, and what came of it."""
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import yaml
 from rich.console import Console
-from rich.markup import escape
 
-from psa_copilot.cli import output
-from psa_copilot.cli.expected import EXPECTED, KEY, STORY, Outcome, failures, is_ours
-from psa_copilot.cli.processes import daemon_beside, end, sandbox_beside
-from psa_copilot.cli.watching import CONNECTION, Watch, in_one_line
-from psa_copilot.errors import ConfigError
+from psa_copilot.cli import output, showing
+from psa_copilot.cli.expected import KEY, Outcome, failures
+from psa_copilot.cli.processes import command, daemon_beside, end, sandbox_beside
+from psa_copilot.cli.watching import CONNECTION, Watch
+from psa_copilot.errors import ConfigError, CopilotError
+from psa_copilot.sandbox import Sandbox
 
-PSAS = ("connectwise",)
+if TYPE_CHECKING:
+    from psa_copilot.testing.model_server import ScriptedModel
+
+PSAS, MODELS = ("connectwise",), ("scripted",)
+SCENARIO = "monday"
 DATABASE = "demo.db"
-LONG_THREAD = "vpn"
+CONTROL = {"ticket": "900", "armed": "In Progress"}
+BOARD = "Help Desk"
+MEANINGS = {
+    "New": "new",
+    "In Progress": "in progress",
+    "Scheduled": "scheduled",
+    "Waiting customer": "waiting on customer",
+    "Waiting vendor": "waiting on vendor",
+    "Resolved": "resolved",
+}
+SPEED = 30
+"""Minutes of the desk in two seconds."""
+UP_WITHIN = 40.0
 LOG_LINES = 15
+PEOPLE_COME, MORNING_OVER = timedelta(minutes=15), timedelta(minutes=20)
+TUESDAY, SWEPT = timedelta(hours=25), timedelta(hours=25, minutes=4)
+MORE_TO_SAY, STOPPED = timedelta(minutes=1509), timedelta(minutes=1515)
+LAST_WORD = "printer"
+"""The ticket on which a customer writes while everything is stopped."""
 
 
-def play(psa: str, *, keep: bool) -> int:
+@dataclass
+class Stage:
+    """Where the demo is played."""
+
+    sandbox: Sandbox
+    config: Path
+    console: Console
+    model: ScriptedModel | None
+    begin: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.starts = self.sandbox.now()
+
+    def type(self, *words: str) -> str:
+        """What a command says that somebody types."""
+        return command(self.config, self.sandbox.clock_url, *words)
+
+    def move_to(self, after: timedelta) -> None:
+        """The desk's clock goes on to so long after the start."""
+        left = self.starts + after - self.sandbox.now()
+        if left > timedelta(0):
+            self.sandbox.advance(f"{left.total_seconds():.0f}s")
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self.begin
+
+
+def play(psa: str, *, model: str, keep: bool) -> int:
     """The whole demo; returns the exit code."""
     if psa not in PSAS:
         raise ConfigError(f"--psa: the demo cannot play {psa} yet; there is: {', '.join(PSAS)}")
+    if model and model not in MODELS:
+        raise ConfigError(f"--model: the demo has no model {model}; there is: {', '.join(MODELS)}, or none")
     # What ends us ends both processes too: the blocks below are left in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = output.console()
-    console.print(f"A {psa} look-alike with {len(EXPECTED)} tickets, and the copilot beside it, over real HTTP.\n")
-    with _folder(keep=keep) as folder, sandbox_beside(psa, folder) as sandbox:
-        config = _write_config(folder, psa, sandbox.url)
-        with daemon_beside(config) as daemon:
-            watch = Watch(sandbox, folder / DATABASE, daemon, console)
-            watch.until_quiet()
-            code = end(daemon)
-        outcome = watch.outcome()
-        _show(console, outcome)
-        wrong = [*failures(outcome), *([f"the copilot ended with exit code {code}"] if code else [])]
-        if wrong:
-            return _failed(wrong, config)
-        _say(console, f"All {len(EXPECTED)} tickets ended as they should, after {watch.seconds:.0f} s.\n")
-        _say_what_next(console, config if keep else None)
-        return 0
+    with _folder(keep=keep) as folder, _model(model) as server, sandbox_beside(psa, SCENARIO, folder) as sandbox:
+        stage = Stage(sandbox, _write_config(folder, psa, sandbox.url, server), console, server)
+        return _play(stage, kept=stage.config if keep else None)
+
+
+def _play(stage: Stage, kept: Path | None) -> int:
+    digest = json.loads(stage.type("digest", "--json"))
+    showing.desk(stage.console, stage.config.with_name(DATABASE), digest)
+    with daemon_beside(stage.config, stage.sandbox.clock_url) as daemon:
+        _until_up(stage.config)
+        watch = Watch(stage.sandbox, stage.config.with_name(DATABASE), daemon, stage.console)
+        stage.sandbox.speed(SPEED)
+        stage.move_to(PEOPLE_COME)
+        watch.until_quiet(stage.starts + MORNING_OVER)
+        stage.move_to(TUESDAY)
+        watch.until_quiet(stage.starts + SWEPT)
+        outcome = watch.outcome(digest, *_asked(stage.model))
+        wrong = list(failures(outcome))
+        showing.came_of_it(stage.console, outcome)
+        wrong += _stop_everything(stage, watch, outcome)
+        watch.close()
+        code = end(daemon)
+    wrong += [f"the copilot ended with exit code {code}"] if code else []
+    if wrong:
+        return _failed(wrong, stage.config)
+    showing.end(stage.console, outcome, stage.seconds, kept)
+    return 0
 
 
 @contextmanager
@@ -59,19 +129,67 @@ def _folder(*, keep: bool) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _write_config(folder: Path, psa: str, url: str) -> Path:
+@contextmanager
+def _model(name: str) -> Iterator[ScriptedModel | None]:
+    if not name:
+        yield None
+        return
+    from psa_copilot.cli.scripted import scripted_model
+
+    with scripted_model() as server:
+        yield server
+
+
+def _asked(server: ScriptedModel | None) -> tuple[str, Sequence[str]]:
+    """Which model there was, and what it was sent."""
+    if server is None:
+        return "", ()
+    from psa_copilot.cli.scripted import MODEL
+
+    return MODEL, [one.body for one in server.log]
+
+
+def _write_config(folder: Path, psa: str, url: str, server: ScriptedModel | None) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(_settings(psa, url, server), sort_keys=False), encoding="utf-8")
+    return path
+
+
+def _settings(psa: str, url: str, server: ScriptedModel | None) -> Mapping[str, Any]:
     address = f"127.0.0.1:{_free_port()}"
     connection = {"use": psa, "url": url, "company": "sandbox", "public_key": KEY, "private_key": "priv"}
-    settings = {
+    told: dict[str, Any] = {
         "database": f"sqlite:///{DATABASE}",
         "web": {"listen": address, "url": f"http://{address}"},
-        "connections": {CONNECTION: connection | {"client_id": "demo", "poll_every": "2s", "accept_risk": True}},
-        "plugins": {"summarize": {"mode": "act"}},
-        "stop": {"status": ["Internal IT"]},
+        "connections": {
+            CONNECTION: connection
+            | {"client_id": "demo", "poll_every": "60s", "accept_risk": True, "statuses": {BOARD: MEANINGS}}
+            | {"desk": DESK}
+        },
+        "plugins": {"summarize": {"mode": "act", "after_messages": 3}, "stale_sweeper": SWEEPER},
     }
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    return path
+    if server is not None:
+        from psa_copilot.cli.scripted import settings
+
+        told["llm"] = dict(settings(server))
+    return told
+
+
+DESK: Mapping[str, Any] = {
+    "control_ticket": CONTROL,
+    "hours": {"*": {"days": "mon-fri", "open": "08:00", "close": "17:30", "zone": "Europe/London", "holidays": "none"}},
+    "vips": ["Dr. Samir Quist"],
+    "client_it": ["Client IT"],
+    "co_managed": ["Harbor Lane Accounting"],
+}
+SWEEPER: Mapping[str, Any] = {
+    "mode": "act",
+    "nudge": "note",
+    "psa_ladder_off": ["Waiting customer"],
+    "closing": {"quiet-7": {"status": ["Waiting customer"], "to": "Resolved", "after": "1bd"}},
+    "named": ["Resolved"],
+    "sla": "may_change",
+}
 
 
 def _free_port() -> int:
@@ -80,28 +198,41 @@ def _free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def _show(console: Console, outcome: Outcome) -> None:
-    """One ticket before and after, and the sums."""
-    if outcome.ours.get(LONG_THREAD):
-        _show_recap(console, outcome)
-    alone = [STORY[name] for name, notes in outcome.ours.items() if name in STORY and not notes]
-    _say(console, f"\nLeft alone: {', '.join(alone) or 'none'}.")
-    _say(
-        console,
-        f"wrote {outcome.written} notes, left {outcome.left_alone} tickets alone, "
-        f"{len(outcome.mails)} mails to customers",
-    )
+def _until_up(config: Path) -> None:
+    """Wait until the daemon has reached the PSA."""
+    url = yaml.safe_load(config.read_text(encoding="utf-8"))["web"]["url"]
+    until = time.monotonic() + UP_WITHIN
+    with httpx.Client(base_url=url, trust_env=False) as http:
+        while not _is_ready(http):
+            if time.monotonic() > until:
+                raise CopilotError(f"the copilot has not reached the PSA within {UP_WITHIN:g} s")
+            time.sleep(0.2)
 
 
-def _show_recap(console: Console, outcome: Outcome) -> None:
-    said = [note for note in outcome.notes_on(LONG_THREAD) if not is_ours(note)]
-    _say(console, f"\nOne ticket before, {len(said)} messages long: {outcome.before[LONG_THREAD].title}\n")
-    lines = [in_one_line(f"{note['contact'] or note['author']}: {note['text']}") for note in said]
-    for line in (*lines[:2], "...", lines[-1]):
-        _say(console, f"    {line}")
-    _say(console, "\nand after, with one internal note more:\n")
-    for line in str(outcome.ours[LONG_THREAD][0]["text"]).splitlines():
-        console.print(f"[green]    {escape(line)}[/]")
+def _is_ready(http: httpx.Client) -> bool:
+    try:
+        return http.get("/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _stop_everything(stage: Stage, watch: Watch, outcome: Outcome) -> Iterator[str]:
+    """The twelfth story: `pause`, and then the control ticket; what does not hold is named."""
+    before = stage.sandbox.notes()
+    stage.type("pause", "--why", "the demo is over")
+    stage.move_to(MORE_TO_SAY)
+    paused = watch.until_promised(LAST_WORD, why="paused")
+    stage.move_to(STOPPED)
+    stage.type("resume")
+    stopped = watch.until_promised(LAST_WORD, why="control ticket")
+    written = [note for note in stage.sandbox.notes() if note["author"] == "copilot"]
+    showing.stopped(stage.console, paused, stopped)
+    if paused is None or stopped is None:
+        yield "“pause” and the control ticket: no write was promised and held back"
+    if written != [note for note in before if note["author"] == "copilot"]:
+        yield "“pause” and the control ticket: something was written all the same"
+    if stage.sandbox.mailbox():
+        yield "“pause” and the control ticket: a mail went out"
 
 
 def _failed(wrong: Sequence[str], config: Path) -> int:
@@ -111,14 +242,3 @@ def _failed(wrong: Sequence[str], config: Path) -> int:
     for line in log.splitlines()[-LOG_LINES:]:
         output.hint(f"copilot.log: {line}")
     return 1
-
-
-def _say_what_next(console: Console, kept: Path | None) -> None:
-    look = f"psa-copilot ledger --config {kept}" if kept else "psa-copilot demo --keep keeps a demo's ledger"
-    _say(console, f"Why it wrote what it wrote:  {look}")
-    _say(console, "Your own PSA:                copy config.example.yaml, then psa-copilot check and psa-copilot try")
-    _say(console, "What it will never do:       README.md")
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(escape(line))

@@ -1,4 +1,4 @@
-"""The command that says what is wrong, and how to mend it: `doctor`."""
+"""Commands for when something is wrong: `doctor` says what, `revive` tries again what was given up."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    """This command becomes one of the program's."""
-    app.command()(doctor)
+    """These commands become the program's."""
+    for command in (doctor, revive):
+        app.command()(command)
 
 
 def doctor(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -55,3 +56,16 @@ def _lines(complaints: list[Complaint]) -> list[str]:
         return ["Nothing is wrong."]
     told = [(f"{one.about}: {one.where}: {one.says}", f"    mend: {one.mend}") for one in complaints]
     return [line for pair in told for line in pair]
+
+
+def revive(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Try again what was given up after eight failures, once its cause is mended; a running daemon does it at once.
+
+    Each write is judged again, and one that may have left already is looked for first. JSON: {"revived": number}.
+    """
+    with desk.opened(desk.read_config(config)) as store:
+        count = store.revive(desk.now())
+    if as_json:
+        output.show_json({"revived": count})
+    else:
+        output.say(f"{count} pieces of work are tried again" if count else "no work was given up")

@@ -1,4 +1,4 @@
-"""The sandbox and the daemon as processes of their own, ended by their ids whatever happens."""
+"""The sandbox, the daemon and single commands as processes of their own, ended by their ids whatever happens."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from psa_copilot.errors import CopilotError
 from psa_copilot.sandbox import Sandbox
 
 STOP_WITHIN = 10.0
+COMMAND_WITHIN = 60.0
+CLOCK = "PSA_COPILOT_CLOCK"
 
 
 @contextmanager
-def sandbox_beside(psa: str, folder: Path) -> Iterator[Sandbox]:
-    with _process(folder / "sandbox.log", "sandbox", psa, "--scenario", "demo") as process:
+def sandbox_beside(psa: str, scenario: str, folder: Path) -> Iterator[Sandbox]:
+    with _process(folder / "sandbox.log", {}, "sandbox", psa, "--scenario", scenario) as process:
         line = process.stdout.readline() if process.stdout else ""
         if not line.startswith("ready "):
             raise CopilotError(f"the sandbox did not start: {(folder / 'sandbox.log').read_text().strip()}")
@@ -31,28 +33,43 @@ def sandbox_beside(psa: str, folder: Path) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def daemon_beside(config: Path) -> Iterator[subprocess.Popen[str]]:
-    with _process(config.with_name("copilot.log"), "run", "--config", str(config)) as process:
+def daemon_beside(config: Path, clock_url: str) -> Iterator[subprocess.Popen[str]]:
+    log = config.with_name("copilot.log")
+    with _process(log, {CLOCK: clock_url}, "run", "--config", str(config)) as process:
         yield process
 
 
+def command(config: Path, clock_url: str, *words: str) -> str:
+    """What a command of ours prints, typed by somebody beside the daemon."""
+    typed = [sys.executable, "-m", "psa_copilot.cli", *words, "--config", str(config)]
+    ended = subprocess.run(  # noqa: S603 - our own command
+        typed, env=_env({CLOCK: clock_url}), capture_output=True, text=True, timeout=COMMAND_WITHIN, check=False
+    )
+    if ended.returncode:
+        raise CopilotError(f"psa-copilot {words[0]} ended with {ended.returncode}: {ended.stderr.strip()}")
+    return ended.stdout
+
+
 @contextmanager
-def _process(log: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "psa_copilot.cli", *words]
+def _process(log: Path, env: dict[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
+    typed = [sys.executable, "-m", "psa_copilot.cli", *words]
     with log.open("w", encoding="utf-8") as errors:
-        process = _started(command, errors)
+        process = _started(typed, env, errors)
         try:
             yield process
         finally:
             end(process)
 
 
-def _started(command: list[str], errors: IO[str]) -> subprocess.Popen[str]:
-    # A clock or a configuration of the caller's is not the demo's.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PSA_COPILOT_")}
+def _started(typed: list[str], env: dict[str, str], errors: IO[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own command
-        command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env, start_new_session=True
+        typed, stdout=subprocess.PIPE, stderr=errors, text=True, env=_env(env), start_new_session=True
     )
+
+
+def _env(more: dict[str, str]) -> dict[str, str]:
+    # A clock or a configuration of the caller's is not the demo's.
+    return {name: value for name, value in os.environ.items() if not name.startswith("PSA_COPILOT_")} | more
 
 
 def end(process: subprocess.Popen[str]) -> int:

@@ -1,30 +1,35 @@
-"""Watches a demo from outside: what people write in the PSA, what the copilot does, and when all is quiet."""
+"""Watches a demo from outside: what people do in the PSA, what the copilot does, and when all is quiet."""
 
 from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from psa_copilot.cli.expected import KEY, STORY, Note, Outcome, is_ours, new_lines
+from psa_copilot.cli.expected import KEY, STORIES, WROTE, Note, Outcome, is_ours, new_lines
 from psa_copilot.models import Ref, Ticket
 from psa_copilot.sandbox import Sandbox
-from psa_copilot.store import Store, Transaction
+from psa_copilot.store import BacklogRow, DecisionRow, Store, Transaction, WriteRow
 
 CONNECTION = "main"
-LONGEST = 45.0
+LONGEST = 75.0
 """Seconds; a demo that takes longer has failed."""
-QUIET = 3.0
-"""Seconds in which nothing may happen before we say that it is over."""
+QUIET = 2.0
+"""Seconds in which nothing may happen before we say that all is quiet."""
+HELD_WITHIN = 15.0
+"""Seconds in which a write must be promised and held back."""
 LOOK_EVERY = 0.3
-WIDTH = 100
+WIDTH = 110
+SWEEPER = "stale_sweeper"
 
 
 class Watch:
@@ -35,9 +40,12 @@ class Watch:
         self._store = Store(database)
         self._before: dict[str, Ticket] = {}
         self._after: dict[str, Ticket] = {}
+        self._decisions: Sequence[DecisionRow] = ()
+        self._backlog: Sequence[BacklogRow] = ()
+        self._looks: dict[str, list[str]] = {}
         self._notes: Sequence[Note] = sandbox.notes()
         self._versions = {note["id"]: len(note["versions"]) for note in self._notes}
-        self._told: set[int | None] = set()
+        self._told: set[tuple[int | None, str]] = set()
         self._begin = self._moved_at = time.monotonic()
 
     @property
@@ -45,21 +53,54 @@ class Watch:
         """How long it has taken so far."""
         return time.monotonic() - self._begin
 
-    def until_quiet(self) -> None:
-        """Watch until the people are done and the copilot too, or for too long."""
+    def close(self) -> None:
+        """Enough seen."""
+        self._store.close()
+
+    def until_quiet(self, after: datetime) -> None:
+        """Watch until the PSA's clock has come so far and the copilot is done too, or for too long."""
+        self._moved_at = time.monotonic()
         with self._live() as live:
-            while not self._over():
+            while not self._over(after):
                 self._look()
                 if live:
                     live.update(self._table())
                 time.sleep(LOOK_EVERY)
-        self._store.close()
 
-    def outcome(self) -> Outcome:
-        """How the desk stands now, on the PSA's side: what the daemon did while it was ending counts too."""
+    def until_promised(self, ticket: str, *, why: str) -> WriteRow | None:
+        """Watch until a write for this ticket is owed and held back for that reason; None when it takes too long."""
+        until = time.monotonic() + HELD_WITHIN
+        while self._daemon.poll() is None and time.monotonic() < until:
+            self._look()
+            held = [row for row in self._owed_for(ticket) if why in row.why]
+            if held:
+                return held[-1]
+            time.sleep(LOOK_EVERY)
+        return None
+
+    def outcome(self, digest: Mapping[str, Any], model: str, asked: Sequence[str]) -> Outcome:
+        """How the desk stands now."""
+        self._look()
         log = self._sandbox.log()
         writes = [row for row in log if row["committed"] and row["key"] == KEY and "/tickets/" in row["path"]]
-        return Outcome(self._before, self._after, self._sandbox.notes(), self._sandbox.mailbox(), writes)
+        return Outcome(
+            before=self._before,
+            after=self._after,
+            notes=self._sandbox.notes(),
+            mails=self._sandbox.mailbox(),
+            writes=writes,
+            decisions=self._decisions,
+            backlog=self._backlog,
+            looks=self._looks,
+            digest=digest,
+            model=model,
+            asked=asked,
+        )
+
+    def _owed_for(self, name: str) -> list[WriteRow]:
+        ref = self._before[name].ref
+        with self._store.reading() as tx:
+            return list(tx.work.writes(ticket=(ref.connection, ref.remote_id), state="pending"))
 
     @contextmanager
     def _live(self) -> Iterator[Live | None]:
@@ -69,36 +110,39 @@ class Watch:
         with Live(self._table(), console=self._console, transient=True, refresh_per_second=4) as live:
             yield live
 
-    def _over(self) -> bool:
-        quiet = time.monotonic() - self._moved_at
-        return self._daemon.poll() is not None or self.seconds > LONGEST or quiet > QUIET
+    def _over(self, after: datetime) -> bool:
+        quiet = time.monotonic() - self._moved_at > QUIET and self._sandbox.now() >= after
+        return self._daemon.poll() is not None or self.seconds > LONGEST or quiet
 
     def _look(self) -> None:
         self._notes = self._sandbox.notes()
         news = [note for note in self._notes if self._versions.get(note["id"], 0) < len(note["versions"])]
+        copilot_is_done = self._copilot_is_done()
         for note in news:
             self._versions[note["id"]] = len(note["versions"])
             self._tell_note(note)
-        people_left = self._sandbox.state()["people"]["left"]
-        copilot_is_done = self._copilot_is_done()
-        if news or people_left or not copilot_is_done:
+        if news or not copilot_is_done:
             self._moved_at = time.monotonic()
 
     def _copilot_is_done(self) -> bool:
         """Whether the copilot knows all there is, and owes nothing."""
-        if not self._sandbox.log():
-            return False  # its database may not be made yet
         with self._store.reading() as tx:
-            self._keep_tickets(tx)
-            self._tell_decisions(tx)
-            return self._knows_all(tx) and not _owed(tx)
+            self._keep(tx)
+            done = self._knows_all(tx) and not _owed(tx)
+        self._tell_decisions()
+        return done
 
-    def _keep_tickets(self, tx: Transaction) -> None:
+    def _keep(self, tx: Transaction) -> None:
         for remote_id in tx.mirror.live_ids(CONNECTION):
             ticket = tx.mirror.ticket(Ref(connection=CONNECTION, remote_id=remote_id))
             if ticket and ticket.external_ref:
                 self._before.setdefault(ticket.external_ref, ticket)
                 self._after[ticket.external_ref] = ticket
+        self._decisions = list(reversed(tx.ledger.decisions()))
+        self._backlog = tx.backlog.worst(SWEEPER, 1000)
+        self._looks = {
+            name: [run.plugin for run in tx.ledger.runs(str(ticket.ref))] for name, ticket in self._before.items()
+        }
 
     def _knows_all(self, tx: Transaction) -> bool:
         known = {
@@ -106,17 +150,20 @@ class Watch:
             for ticket in self._after.values()
             for message in tx.mirror.messages(CONNECTION, ticket.ref.remote_id)
         }
-        return all((str(note["ticket"]), str(note["id"])) in known for note in self._notes)
+        tickets = {ticket.ref.remote_id for ticket in self._after.values()}
+        return all((str(n["ticket"]), str(n["id"])) in known for n in self._notes if str(n["ticket"]) in tickets)
 
-    def _tell_decisions(self, tx: Transaction) -> None:
-        for row in reversed(tx.ledger.decisions()):
-            if row.id not in self._told and row.verdict not in ("promised", "written"):
-                self._told.add(row.id)
+    def _tell_decisions(self) -> None:
+        for row in self._decisions:
+            if (row.id, row.verdict) not in self._told and row.verdict not in WROTE:
+                self._told.add((row.id, row.verdict))
                 self._tell("yellow", "copilot", row.ticket, f"writes nothing: {row.reason}")
 
     def _tell_note(self, note: Note) -> None:
         first, last = note["versions"][0], note["versions"][-1]
         ticket, by = str(note["ticket"]), str(last["by"])
+        if ticket not in {one.ref.remote_id for name, one in self._before.items() if name in STORIES}:
+            return  # alerts come in great number, and nobody speaks in them
         if not is_ours(note):
             self._tell("cyan", str(note["contact"] or by), ticket, f"writes: {note['text']}")
         elif by == first["by"]:
@@ -127,14 +174,16 @@ class Watch:
 
     def _tell(self, color: str, who: str, ticket: str, what: str) -> None:
         line = in_one_line(f"{who} on #{ticket} {what}")
-        self._console.print(f"{self.seconds:5.1f} s  [{color}]{escape(line)}[/]")
+        at = f"{self._sandbox.now():%a %H:%M}"
+        self._console.print(f"{at}  [{color}]{escape(line)}[/]", soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table("ticket", "story", "messages", "copilot", box=None, header_style="bold")
-        for name, ticket in sorted(self._before.items()):
-            notes = [note for note in self._notes if str(note["ticket"]) == ticket.ref.remote_id]
-            ours = sum(map(is_ours, notes))
-            table.add_row(escape(ticket.title), STORY.get(name, ""), str(len(notes) - ours), "recap" if ours else "")
+        for name, story in STORIES.items():
+            if ticket := self._before.get(name):
+                notes = [note for note in self._notes if str(note["ticket"]) == ticket.ref.remote_id]
+                ours = sum(map(is_ours, notes))
+                table.add_row(escape(ticket.title), story.title, str(len(notes) - ours), "note" if ours else "")
         return table
 
 

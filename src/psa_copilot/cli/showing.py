@@ -1,0 +1,149 @@
+"""What the demo shows: the desk before, one note, the human who wins, and the board of what was done and left alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from psa_copilot.cli.expected import STORIES, Note, Outcome, is_ours
+from psa_copilot.cli.watching import CONNECTION, in_one_line
+from psa_copilot.models import Origin, Ticket
+from psa_copilot.store import Store, WriteRow
+from psa_copilot.survey.titles import folded
+
+LONG_THREAD, HUMAN = "printer", "human"
+MOST_TITLE = 52
+
+
+def say(console: Console, line: str = "") -> None:
+    """A line as it is."""
+    console.print(escape(line), soft_wrap=True)
+
+
+def head(console: Console, line: str) -> None:
+    """What comes next."""
+    console.print(f"\n[bold]{escape(line)}[/]", soft_wrap=True)
+
+
+# -- before ------------------------------------------------------------------------------------------------------
+
+
+def desk(console: Console, database: Path, digest: Mapping[str, Any]) -> None:
+    """What the dispatcher sees, alerts folded, and what nobody has noticed."""
+    tickets = _open_tickets(database)
+    alerts = Counter(folded(ticket.title) for ticket in tickets if ticket.origin is Origin.ALERT)
+    head(console, f"Monday, 8:00. What the dispatcher sees: {len(tickets)} tickets.")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for ticket in tickets:
+        if ticket.origin is Origin.PERSON:
+            owner = ticket.assignee or "nobody"
+            table.add_row(f"#{ticket.number}", *map(escape, (ticket.title, ticket.company, ticket.status, owner)))
+    newest = {folded(ticket.title): ticket for ticket in tickets if ticket.origin is Origin.ALERT}
+    for title, count in alerts.items():
+        table.add_row("", f"{count} × {escape(newest[title].title)}", escape(newest[title].company), "alerts", "folded")
+    console.print(table)
+    head(console, "What `psa-copilot digest` says first, with nothing written:")
+    say(console, str((digest.get("first") or {}).get("says", "nothing")))
+
+
+def _open_tickets(database: Path) -> list[Ticket]:
+    store = Store(database)
+    try:
+        with store.reading() as tx:
+            return [stand.ticket for stand in tx.standings.page(CONNECTION)]
+    finally:
+        store.close()
+
+
+# -- after -------------------------------------------------------------------------------------------------------
+
+
+def came_of_it(console: Console, outcome: Outcome) -> None:
+    """One note before and after, the human who wins, and the board."""
+    if outcome.ours.get(LONG_THREAD):
+        _note(console, outcome)
+    refused = outcome.refused(HUMAN) if HUMAN in outcome.before else []
+    if refused:
+        head(console, "The human who wins:")
+        say(console, f"stale_sweeper wished {_wish(refused[0].wish)} ({refused[0].because}).")
+        say(console, f"Dropped: {refused[0].reason}.")
+    head(console, "What it did, and what it left alone:")
+    console.print(_board(outcome))
+
+
+def _note(console: Console, outcome: Outcome) -> None:
+    said = [note for note in outcome.notes_on(LONG_THREAD) if not is_ours(note)]
+    head(console, f"One ticket before, {len(said)} messages long: {outcome.before[LONG_THREAD].title}")
+    lines = [in_one_line(f"{note['contact'] or note['author']}: {note['text']}") for note in said]
+    for line in (*lines[:2], "...", lines[-1]):
+        say(console, f"    {line}")
+    head(console, "and after, with one internal note more:")
+    for line in str(outcome.ours[LONG_THREAD][0]["text"]).splitlines():
+        console.print(f"[green]    {escape(line)}[/]", soft_wrap=True)
+
+
+def _wish(wish: Mapping[str, Any]) -> str:
+    return f"{wish.get('field')}: {wish.get('was')} → {wish.get('to')}" if wish.get("field") else str(wish.get("kind"))
+
+
+def _board(outcome: Outcome) -> Table:
+    table = Table("", "story", "did", "left alone, and why", box=box.SIMPLE, header_style="bold", pad_edge=False)
+    for number, (name, story) in enumerate(STORIES.items(), start=1):
+        if name in outcome.before:
+            table.add_row(str(number), escape(story.title), escape(_did(outcome, name)), escape(_alone(outcome, name)))
+    return table
+
+
+def _did(outcome: Outcome, name: str) -> str:
+    notes = outcome.ours[name]
+    if not notes:
+        return "nothing written"
+    kinds = Counter(_kind(note) for note in notes)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+
+
+def _kind(note: Note) -> str:
+    updates = len(note["versions"]) - 1
+    kind = str(note["text"]).partition(":")[0].lower()
+    return f"{kind}, updated {updates} times" if updates > 1 else f"{kind}, updated once" if updates else kind
+
+
+def _alone(outcome: Outcome, name: str) -> str:
+    reasons = [f"{row.verdict}: {row.reason}" for row in outcome.refused(name)]
+    reasons += [f"in the backlog: {row.because}" for row in _held(outcome, name)]
+    return "; ".join(dict.fromkeys(filter(None, (STORIES[name].alone, *reasons)))) or "nothing"
+
+
+def _held(outcome: Outcome, name: str) -> Iterator[Any]:
+    remote_id = outcome.before[name].ref.remote_id
+    return (row for row in outcome.backlog if row.ticket == remote_id)
+
+
+def stopped(console: Console, paused: WriteRow | None, control: WriteRow | None) -> None:
+    """The twelfth story: what was promised while everything is stopped, and why it is not written."""
+    head(console, "`psa-copilot pause`, and a customer writes once more:")
+    say(console, f"promised and not written: {paused.why}" if paused else "nothing was promised")
+    say(console, "A technician takes the control ticket out of its armed status, and somebody types `resume`:")
+    say(console, f"still not written: {control.why}" if control else "nothing was held back")
+
+
+def end(console: Console, outcome: Outcome, seconds: float, kept: Path | None) -> None:
+    """The sums, and where to look next."""
+    say(console)
+    say(
+        console,
+        f"wrote {outcome.written} notes, left {outcome.left_alone} of {len(outcome.before)} tickets alone, "
+        f"{len(outcome.mails)} mails to customers",
+    )
+    say(console, f"All {len(STORIES) + 1} stories ended as they should, after {seconds:.0f} s.\n")
+    look = f"psa-copilot ledger --config {kept}" if kept else "psa-copilot demo --keep keeps a demo's ledger"
+    say(console, f"Why it wrote what it wrote:  {look}")
+    say(console, "Your own PSA:                psa-copilot init, then psa-copilot digest")
+    say(console, "What it will never do:       README.md")
