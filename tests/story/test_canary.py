@@ -23,8 +23,11 @@ from psa_copilot.models import Ref
 from psa_copilot.store import CanaryRow, DecisionRow, Store, WriteRow
 from psa_copilot.testing.canary import clear
 from psa_copilot_connectors.connectwise.sandbox.switches import PLANTED
+from tests.connectors.sandbox_api import human
 from tests.story.conftest import Hire
-from tests.story.desk import Desk, configured, set_field, summarize
+from tests.story.daemon import listening
+from tests.story.desk import Copilot, Desk, configured, set_field, summarize
+from tests.story.test_stale import sweeper
 
 OURS = "Millbrook Paper"  # plays the MSP's own company
 QUIET_STATUS = "Waiting customer"  # one that means nothing to the SLA
@@ -213,6 +216,44 @@ async def test_each_planted_side_effect_is_found_and_named(canary: Bring, psa: D
     assert NAMED[switch] in found(report)
     assert states(report)["add_note internal"] == "refused"
     assert not report.is_clean
+
+
+RULES = {
+    "rule_mail_internal_note": "a mail went out",
+    "rule_mail_note": "",  # of public notes, of which none is asked for
+    "rule_adds_note": "a note appeared, by",
+    "rule_note_sets_status": "field status was",
+    "rule_assigns": "field assignee was",
+    "sla_stops_on_note": "the SLA's response was stamped",
+    "sla_restart_on_update": "the SLA's clock was",
+}
+
+
+@pytest.mark.parametrize(("switch", "named"), RULES.items())
+async def test_what_the_desk_has_set_up_is_found_where_it_concerns_us(
+    canary: Bring, psa: Desk, switch: str, named: str
+) -> None:
+    test = canary(summarize())
+    psa.sandbox.switch(**{switch: True})
+    report = await test.flies()
+    assert report.is_clean == (not named)
+    assert named in found(report)
+
+
+async def test_a_rule_that_takes_a_field_back_is_found(canary: Bring, psa: Desk) -> None:
+    test = canary(set_field("Priority 2 - High"))
+    psa.sandbox.switch(rule_reverts_field=True, rules_delay=30)
+    report = await test.flies()
+    assert states(report) == {"change_field priority": "refused"}
+    assert "later: field priority" in found(report)
+
+
+async def test_what_cannot_be_looked_at_is_said(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize())
+    psa.sandbox.switch(audit_right=False, planted_mail_to_contact=True)
+    report = await test.flies()
+    assert any("audit trail, which tells of mails" in unseen for unseen in report.unseen)
+    assert (report.mailbox, report.is_clean) == ("mail", False)
 
 
 @pytest.mark.parametrize("switch", ["planted_note", "planted_mail_to_contact", "planted_sla_responded"])
@@ -441,23 +482,68 @@ async def test_a_wait_of_seconds_is_no_wait(canary: Bring) -> None:
 # -- the worst desk there is -------------------------------------------------------------------------------------
 
 
+def everybody() -> tuple[EnabledPlugin, ...]:
+    return summarize(), sweeper(), set_field("Waiting vendor", "blank", field="status", sla="fixed")
+
+
 async def test_where_everything_mails_nothing_leaves_observe(canary: Bring, copilot: Hire, psa: Desk) -> None:
-    plugins = (summarize(), set_field("In Progress", field="status", was="New"))
-    test = canary(*plugins)
+    test = canary(*everybody())
     psa.sandbox.switch(all_side_effects=True)
     report = await test.flies()
-    assert set(states(report).values()) == {"refused"}
-    told = found(report)
-    assert "a mail went out" in told
-    assert "SLA's" in told
+    assert states(report) == dict.fromkeys((*NOTES, "change_field status"), "refused")
+    assert "a mail went out" in found(report)
+    assert "SLA's" in found(report)
 
-    one = await copilot(*plugins, accept_risk=False)
     mails = len(psa.sandbox.mailbox())
-    tickets = [psa.ticket(messages=4) for _ in range(3)]
+    one = await copilot(*everybody(), accept_risk=False)
+    tickets = await a_day(one, psa)
+    assert [psa.writes(ticket) for ticket in tickets] == [[], [], []]
+    assert [mail for mail in psa.sandbox.mailbox()[mails:] if mail["by"] == "copilot"] == []
+
+
+async def test_where_nothing_does_a_day_of_all_plugins_mails_nobody_and_moves_no_sla(
+    canary: Bring, copilot: Hire, psa: Desk
+) -> None:
+    test = canary(*everybody())
+    report = await test.flies()
+    assert report.is_clean, found(report)
+
+    one = await copilot(*everybody(), accept_risk=False)
+    tickets = await a_day(one, psa)
+    assert all(psa.ours(ticket) for ticket in tickets)
+    assert [psa.value(ticket, "status") for ticket in tickets] == ["Waiting vendor"] * 3
+    assert psa.sandbox.mailbox() == []
+    assert [sla(psa, ticket) for ticket in tickets] == [sla(psa, test.ticket)] * 3
+
+
+async def a_day(one: Copilot, psa: Desk) -> list[int]:
+    """Three tickets and what becomes of them in a day."""
+    tickets = [psa.ticket(messages=3, status=QUIET_STATUS) for _ in range(3)]
     await one.settle()
-    psa.sandbox.advance("1d")
     for ticket in tickets:
         psa.customer_replies(ticket, NEWS)
     await one.settle()
-    assert [psa.writes(ticket) for ticket in tickets] == [[], [], []]
-    assert [mail for mail in psa.sandbox.mailbox()[mails:] if mail["by"] == "copilot"] == []
+    psa.sandbox.advance("1d")
+    await one.settle()
+    return tickets
+
+
+def sla(psa: Desk, ticket: int) -> tuple[str, object]:
+    """The target, which waits in such a status, and whether anybody is said to have answered."""
+    with human(psa.url) as client:
+        row = client.get(f"/service/tickets/{ticket}").raise_for_status().json()
+    return row["slaStatus"], row.get("dateResponded")
+
+
+async def test_the_daemon_says_which_plugins_wait_for_a_canary(canary: Bring, copilot: Hire, psa: Desk) -> None:
+    with listening() as said:
+        one = await copilot(summarize(), set_field("In Progress", field="status"), accept_risk=False)
+    held = {line["plugin"]: line["kinds"] for line in said.all("kept_in_observe")}
+    missing = [f"{kind}: missing" for kind in NOTES]
+    assert held == {"summarize": missing, "set_field": ["change_field status: missing"]}
+    await one.stop()
+
+    assert (await canary(summarize()).flies()).is_clean
+    with listening() as said:
+        await copilot(summarize(), accept_risk=False)
+    assert said.count("kept_in_observe") == 0
