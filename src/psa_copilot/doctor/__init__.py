@@ -19,6 +19,8 @@ async def examine(config: Config, clock: Clock) -> list[Complaint]:
         *disk.complaints(config, found, clock.now()),
         *budgets.complaints(config, found, clock.now()),
     ]
+    wants_none = {one.where for one in told if one.about == "request budget"}
     for name in config.connections:
-        told += await psa.complaints(config, name, clock)
+        if name not in wants_none:
+            told += await psa.complaints(config, name, clock)
     return told

@@ -22,6 +22,8 @@ log = logs.get("sync")
 
 OVERLAP = timedelta(seconds=60)
 """Polls look this far back past the last stamp: searches may show a change late."""
+TOO_FAR = timedelta(days=1)
+"""No ticket has changed so far ahead of the PSA's clock."""
 SECOND = timedelta(seconds=1)
 AT_ONCE = 4  # tickets that are read side by side
 BATCH = 50
@@ -180,8 +182,21 @@ class Sync:
     def _back(self, cursor: str) -> str:
         """The cursor, an overlap earlier, though never before the first contact."""
         first = self.line.first_contact
-        moment = datetime.fromisoformat(cursor)
+        moment = self._readable("changes", cursor)
+        if moment is None:  # everything since then is read again, and nothing in it is news twice
+            moment = first or self.line.clock.now()
         return self.line.connector.cursor_at(max(moment - OVERLAP, first) if first else moment)
+
+    def _readable(self, walk: str, cursor: str) -> datetime | None:
+        """The time that a cursor stands for; None, and a warning, where none of ours has written it."""
+        try:
+            moment = datetime.fromisoformat(cursor)
+        except ValueError:
+            moment = None
+        if moment and moment.tzinfo and moment < self.line.connector.http.psa_now() + TOO_FAR:
+            return moment
+        log.warning("cursor_unreadable", connection=self.line.name, walk=walk, cursor=cursor[:60])
+        return None
 
     def _save_page(self, tickets: list[Ticket], cursor: str) -> None:
         """Rows and cursor move in one transaction; what is to be read and thought about is marked in it too."""
@@ -342,6 +357,8 @@ class Sync:
             there = tx.mirror.counts(name)
         if first is None or is_done:
             return
+        if cursor and not self._readable("backfill", cursor):
+            cursor = None
         with background():
             # While one page is saved, the next one is read; webhooks are answered meanwhile.
             saving: Awaitable[None] = asyncio.sleep(0)

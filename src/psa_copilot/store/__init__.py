@@ -16,10 +16,11 @@ from sqlmodel import Session
 
 from psa_copilot.store import database
 from psa_copilot.store.backlog import Backlog, Spending
-from psa_copilot.store.forgetting import FORGET
+from psa_copilot.store.forgetting import FORGET, forget_passing
 from psa_copilot.store.incidents import MODEL_CALLS, Incidents
 from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.mirror import AsOf, Look, Mirror
+from psa_copilot.store.reviving import revive
 from psa_copilot.store.standings import Stand, Standings
 from psa_copilot.store.tables import (
     BacklogRow,
@@ -106,9 +107,15 @@ class Store:
     def forget(self, ages: Mapping[str, timedelta | None], now: datetime) -> None:
         """Let go of what is older than `ages` says, by kind: inbox, events, messages, ledger; None keeps for ever."""
         with database.transaction(self._engine) as session:
+            forget_passing(session, now)
             for kind, age in ages.items():
                 if age is not None:
                     FORGET[kind](session, now - age)
+
+    def revive(self, now: datetime) -> int:
+        """Owe all work again that was given up; how many pieces."""
+        with database.transaction(self._engine) as session:
+            return revive(session, now)
 
     def close(self) -> None:
         """Let go of the file."""
