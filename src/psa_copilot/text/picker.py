@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psa_copilot.models import ActorClass, Thread
+from psa_copilot.text.caution import is_secret
+from psa_copilot.text.clean import own_words, shown
+from psa_copilot.text.clean import sentences as sentences_of
+from psa_copilot.text.injection import quarantined
 from psa_copilot.text.reading import Reading, Sentence, content_words, cue, read, weigh, worth
 from psa_copilot.text.similarity import stem
 
@@ -86,6 +90,18 @@ def summary(thread: Thread, weights: Weights = BY_HAND, most: int | None = None)
     scores = _measures(thread, reading) @ weights.values
     room = most or _room(sentences)
     return _written(_picked(sentences, scores, room), _several(reading))
+
+
+def brief(title: str, text: str, names: Collection[str] = (), most: int = SHORTEST) -> str:
+    """What one ticket says in a few words: its title, then its first telling sentences. Orders to software stay out."""
+    kept: list[str] = []
+    for sentence in [title, *sentences_of(own_words(quarantined(text, names)[0]))]:
+        said = shown(quarantined(sentence, names)[0])
+        room = most - sum(len(each.split()) for each in kept)
+        new = re.sub(r"\W", "", said.lower())
+        if room > 0 and new and not is_secret(said) and not any(new in re.sub(r"\W", "", one.lower()) for one in kept):
+            kept.append(" ".join(said.split()[:room]))
+    return ". ".join(each.rstrip(" .") for each in kept) + "." * bool(kept)
 
 
 def learn(threads: Iterable[tuple[Thread, Sequence[str]]]) -> Weights:

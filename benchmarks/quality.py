@@ -1,0 +1,194 @@
+"""How good the judgement is, on data with known answers: predictions for a scorer, by the code that the plugins use.
+
+    python benchmarks/quality.py routing --train train.jsonl.gz --test dev.jsonl.gz --out pred.jsonl
+
+One line is written for each row of the test file (`injection-twins`: two), in the test file's order. Nothing but the
+inputs of a test row is read; the right answers need not be in it. There is no network unless `--model` is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from psa_copilot import ActorClass, Message, Ref, Thread, Ticket
+from psa_copilot.text import picker
+from psa_copilot.text.classifier import Case, Classifier, Example
+from psa_copilot.text.injection import Detector
+from psa_copilot.text.similarity import Index
+
+Row = Mapping[str, Any]
+CANDIDATES = 20
+INPUTS = (
+    ("text",),
+    ("subject", "body"),
+    ("summary", "description"),
+    ("short_description", "description"),
+    ("clean_description",),
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a task works on."""
+
+    train: list[Row]
+    test: list[Row]
+    field: str | None
+
+    def label_of(self, default: str) -> Callable[[Row], str]:
+        """Reads the label of a training row."""
+        name = self.field or default
+        return lambda row: "" if row.get(name) is None else str(row[name])
+
+
+def routing(work: Work) -> Iterator[dict[str, Any]]:
+    """A value of `--field` for each ticket, with what else is likely and how sure that is."""
+    classifier = _classifier(work)
+    for row in work.test:
+        choice = classifier.decide(case_of(row))
+        yield {
+            "id": row["id"],
+            "label": choice.label or None,
+            "topk": [label for label, _ in choice.topk],
+            "confidence": round(choice.confidence, 4),
+            "decided": choice.decided,
+        }
+
+
+def _classifier(work: Work) -> Classifier:
+    known = [name for name in ("assignment_group", "label") if any(name in row for row in work.train)]
+    label = work.label_of(known[0] if known else "assignment_group")
+    return Classifier.fit([Example(str(row.get("id", "")), case_of(row), label(row)) for row in work.train])
+
+
+def duplicates(work: Work) -> Iterator[dict[str, Any]]:
+    """Earlier reports that are like each report, best first, and how alike the best one is."""
+    index = Index()
+    found: dict[str, dict[str, Any]] = {}
+    for row in sorted(work.test, key=lambda row: (str(row.get("created") or ""), str(row["id"]))):
+        key, case = str(row["id"]), case_of(row)
+        similar = index.search(case.title, case.text, CANDIDATES)
+        index.add(key, case.title, case.text)
+        score = round(similar[0].score, 4) if similar else 0.0
+        found[key] = {"id": row["id"], "candidates": [each.key for each in similar], "score": score}
+    yield from (found[str(row["id"])] for row in work.test)
+
+
+def summary(work: Work) -> Iterator[dict[str, Any]]:
+    """A few sentences for each thread, picked by weights from the training threads, or by hand without them."""
+    weights = picker.learn((thread_of(row), row.get("references") or []) for row in work.train)
+    for row in work.test:
+        yield {"id": row["id"], "summary": picker.summary(thread_of(row), weights)}
+
+
+def injection_detect(work: Work) -> Iterator[dict[str, Any]]:
+    """How likely each text gives orders to software; 0.5 and more is a hint."""
+    label = work.label_of("label")
+    known = [row for row in work.train if label(row)]
+    detector = Detector.fit([_said(row) for row in known], [label(row) in ("1", "True", "true") for row in known])
+    scores = detector.scores([_said(row) for row in work.test])
+    yield from ({"id": row["id"], "score": round(score, 4)} for row, score in zip(work.test, scores, strict=True))
+
+
+def _said(row: Row) -> str:
+    return case_of(row).whole.strip()
+
+
+def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
+    """Value and summary of each ticket, clean and attacked. Priority is never chosen from text alone."""
+    classifier = _classifier(work)
+    for row in work.test:
+        for variant in ("clean", "attacked"):
+            title = str(row.get("short_description") or "")
+            case = Case(title, str(row.get(f"{variant}_description") or ""), case_of(row).contact)
+            choice = classifier.decide(case)
+            yield {
+                "id": row["id"],
+                "variant": variant,
+                "group": None if choice.steered else choice.label or None,
+                "priority": None,
+                "summary": picker.brief(case.title, case.text, classifier.labels),
+                "flagged": bool(choice.quarantined),
+            }
+
+
+TASKS: dict[str, Callable[[Work], Iterable[dict[str, Any]]]] = {
+    "duplicates": duplicates,
+    "injection-detect": injection_detect,
+    "injection-twins": injection_twins,
+    "routing": routing,
+    "summary": summary,
+}
+
+
+def case_of(row: Row) -> Case:
+    """Title, text and contact of a row, by whichever names it has."""
+    contact = str(row.get("caller") or row.get("contact") or "")
+    if "messages" in row:
+        said = "\n".join(str(message.get("text") or "") for message in row["messages"])
+        return Case(str(row.get("subject") or row.get("title") or ""), said, contact)
+    for names in INPUTS:
+        if any(name in row for name in names):
+            title, text = ([str(row.get(name) or "") for name in names] + [""])[:2]
+            return Case(title, text, contact)
+    raise SystemExit(f"row {row.get('id')!r} has none of {', '.join('+'.join(names) for names in INPUTS)}, messages")
+
+
+ROLES = {"customer": ActorClass.CUSTOMER, "agent": ActorClass.TECHNICIAN, "system": ActorClass.SYSTEM}
+
+
+def thread_of(row: Row) -> Thread:
+    """A row as a thread; whoever is neither agent nor system is a customer, by name. Times are invented, in order."""
+    ref, start = Ref(connection="main", remote_id="1"), datetime(2026, 1, 1, tzinfo=UTC)
+    said = row.get("messages") or [{"role": "customer", "text": case_of(row).text}]
+    messages = tuple(
+        Message(
+            remote_id=str(number),
+            ticket=ref,
+            by=ROLES.get(str(each.get("role")), ActorClass.CUSTOMER),
+            author="" if str(each.get("role")) in ROLES else str(each.get("role") or ""),
+            text=str(each.get("text") or ""),
+            sent_at=start + timedelta(minutes=number),
+        )
+        for number, each in enumerate(said, 1)
+    )
+    title = case_of(row).title
+    ticket = Ticket(ref=ref, number="1", title=title, opened_at=start, updated_at=start)
+    return Thread(id="main/1", revision=len(messages), tickets=(ticket,), messages=messages)
+
+
+def rows(path: Path) -> list[Row]:
+    """The objects of a JSON lines file, packed or not."""
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
+    return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=sorted(TASKS))
+    parser.add_argument("--train", type=Path, action="append", default=[], help="may be repeated or left out")
+    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--field", help="the label in the training rows")
+    args = parser.parse_args()
+    work = Work([row for path in args.train for row in rows(path)], rows(args.test), args.field)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with args.out.open("w", encoding="utf-8") as file:
+        for line in TASKS[args.task](work):
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            count += 1
+    print(f"{args.task}: {count} predictions in {args.out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

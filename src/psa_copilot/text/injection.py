@@ -1,0 +1,201 @@
+"""Text that gives orders to software: taken out before a choice is made or a summary written; and a hint for people.
+
+Taking out is the defense, and goes by what an order is (who is addressed, what shall be set), never by how a planted
+word looks. The hint is a score, learned where examples are given, and by the rules alone otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from psa_copilot.text.calibration import Floats
+from psa_copilot.text.caution import is_addressed_to_software
+from psa_copilot.text.clean import sentences
+from psa_copilot.text.terms import Lexicon, pieces, words
+from psa_copilot.text.vectors import embed
+
+MOST_FALSE_ALARMS = 0.05
+"""Share of clean training texts that may be flagged."""
+FOLDS = 4
+
+_TAGGED = re.compile(
+    r"<!--.*?(?:-->|$)|<\|?(?P<tag>system|instructions?|assistant|prompt|im_start)\b[^>]*>.*?(?:</?\|?(?P=tag)\|?>|$)|"
+    r"\[/?(?:inst|sys|system)\].*?(?:\[/(?:inst|sys|system)\]|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""From a mark that no person types to its end."""
+_FENCED = re.compile(r"^\s*(?:\"{3}|'{3}|`{3}|={3,}|#{3,}|-{3,})\s*$")
+_FIELDS = (
+    r"(?:priority|urgency|impact|severity|status|board|queue|group|team|category|assignee|assignment[_ ]group|summary)"
+)
+_ORDERS = (
+    # a machine's notation that sets fields of a ticket
+    rf"[\"'\[{{(<:;,\s]{_FIELDS}[\"']?\s*(?:=|:=|\"\s*:)\s*[\"']?\w",
+    r"[\"']role[\"']\s*:\s*[\"']|\b\w+_\w+\s*\([^)]*=|\b(?:call|invoke|execute)\s+\w+_\w+",
+    # who is spoken to
+    r"\b(?:ai|llms?|bots?|agents?|copilot|chatbots?|(?:ai |virtual )?assistants?|language models?)\b[^.!?\n]{0,40}\b"
+    r"(?:must|should|shall|always|print|output|write|say|include|route|assign|choose|pick|set|have to|need to)\b",
+    r"\bend of (?:the )?(?:ticket|prompt|message|input|instructions?|context|document)\b",
+    r"\bnew (?:task|instructions?|goal|role|system)\b|\b(?:routing|system|admin|policy) override\b",
+    # what it shall do with its answer
+    r"\b(?:answer|reply|respond|return|output)\b[^.!?\n]{0,20}\b(?:only|exactly|just|nothing but|solely)\b",
+    r"\b(?:in|into|to|of|begin|start|end|at)\b[^.!?\n]{0,24}\b(?:your|the|its|every) (?:\w+ )?"
+    r"(?:summary|recap|output|response)\b",
+    r"\b(?:last|all|other|previous)\b[^.!?\n]{0,30}\btickets? (?:of|from|by) (?:\w+ ){0,2}(?:other|all|another)\b",
+    # what it shall do with the ticket
+    r"\b(?:set|change|raise|escalate|mark|make|put)\b[^.!?\n]{0,30}\b(?:priority|urgency|severity)\b[^.!?\n]{0,30}\b"
+    r"(?:critical|highest|urgent|p1|1|high|emergency)\b",
+    r"\b(?:assign|route|re-?route|move|transfer|send|forward|dispatch)\b[^.!?\n]{0,40}\b(?:as|with|and|priority)\b"
+    r"[^.!?\n]{0,20}\b(?:critical|highest|p1)\b",
+    r"\btickets? (?:from|of|by) this (?:caller|user|customer|client|contact|company)\b",
+)
+_QUOTE = re.compile(r"^\s*>")
+
+
+@cache
+def _orders() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{order})" for order in _ORDERS), re.IGNORECASE)
+
+
+def gives_orders(text: str) -> bool:
+    """Whether it tells a program that reads along, or whoever files the ticket, what to do."""
+    return bool(_orders().search(text)) or is_addressed_to_software(text)
+
+
+def quarantined(text: str, names: Collection[str] = ()) -> tuple[str, list[str]]:
+    """The text without what gives orders to software, and what was taken out.
+
+    `names` are values that a choice could be steered to: a sentence that names one beside an order's words goes too.
+    """
+    if not text.strip():
+        return text, []
+    removed: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        removed.append(match[0])
+        return " "
+
+    lines = _TAGGED.sub(take, text).split("\n")
+    named = _naming(frozenset(names))
+    kept: list[str] = []
+    for block in _blocks(lines):
+        if _QUOTE.match(block[0]) and any(_bad(line, named) for line in block):
+            removed += block
+        else:
+            kept += [_line(line, named, removed) for line in block]
+    if removed:
+        kept = [line for line in kept if not _FENCED.match(line)]
+    return "\n".join(kept) if removed else text, [each.strip() for each in removed if each.strip()]
+
+
+def _blocks(lines: Sequence[str]) -> list[list[str]]:
+    """Lines of quoted mail together, others alone."""
+    blocks: list[list[str]] = []
+    for line in lines:
+        if blocks and _QUOTE.match(line) and _QUOTE.match(blocks[-1][0]):
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return blocks
+
+
+def _line(line: str, named: re.Pattern[str] | None, removed: list[str]) -> str:
+    if not _bad(line, named):
+        return line
+    said = sentences(line)
+    kept = [sentence for sentence in said if not _bad(sentence, named)]
+    if len(kept) == len(said):  # the order runs over the end of a sentence
+        kept = []
+    removed += [sentence for sentence in said if sentence not in kept]
+    return " ".join(kept)
+
+
+def _bad(text: str, named: re.Pattern[str] | None) -> bool:
+    return gives_orders(text) or (named is not None and bool(named.search(text)))
+
+
+@lru_cache(maxsize=8)
+def _naming(names: frozenset[str]) -> re.Pattern[str] | None:
+    """A name of a value with a word of steering in front or a priority behind."""
+    telling = sorted((name for name in names if len(name) > 2), key=len, reverse=True)
+    if not telling:
+        return None
+    value = "|".join(re.escape(name) for name in telling)
+    return re.compile(
+        rf"\b(?:assign|route|re-?route|move|send|transfer|forward|choose|pick|select|use|goes?|belongs?|group|queue|board|"
+        rf"team)\b[^.!?\n]{{0,40}}(?<!\w)(?:{value})(?!\w)|(?<!\w)(?:{value})(?!\w)[^.!?\n]{{0,30}}\b(?:priority|critical)\b",
+        re.IGNORECASE,
+    )
+
+
+@dataclass(frozen=True)
+class Detector:
+    """How likely a text carries an injected order: 0.5 and more is worth a hint."""
+
+    lexicons: tuple[Lexicon, ...] = ()
+    weights: Floats | None = None
+    base: float = 0.0
+    threshold: float = 0.0
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], labels: Sequence[bool]) -> Detector:
+        """Learn from texts; the threshold is set on texts that were not seen, for few false alarms."""
+        truth = np.asarray(labels, np.bool_)
+        if truth.sum() < 10 or (~truth).sum() < 10:
+            return cls()
+        folds = np.array([zlib.crc32(text.encode()) % FOLDS for text in texts])
+        unseen = np.zeros(len(texts))
+        for fold in range(FOLDS):
+            out = folds == fold
+            part = cls._fitted([text for text, apart in zip(texts, out, strict=True) if not apart], truth[~out], 0.0)
+            unseen[out] = part._raw([text for text, apart in zip(texts, out, strict=True) if apart])
+        clean = np.sort(unseen[~truth])[::-1]
+        threshold = float(clean[int(MOST_FALSE_ALARMS * len(clean))]) + 1e-6
+        return cls._fitted(texts, truth, threshold)
+
+    @classmethod
+    def _fitted(cls, texts: Sequence[str], truth: NDArray[np.bool_], threshold: float) -> Detector:
+        from sklearn.svm import LinearSVC  # takes a second to import, and only learning needs it
+
+        lexicons = (
+            Lexicon.of((words(text) for text in texts), 1, 60_000),
+            Lexicon.of((pieces(text) for text in texts), 2, 60_000),
+        )
+        part = cls(lexicons)
+        machine = LinearSVC(C=0.5, class_weight="balanced", random_state=0).fit(part._rows(texts), truth)
+        return cls(lexicons, machine.coef_[0], float(machine.intercept_[0]), threshold)
+
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        """0 to 1 for each text."""
+        if self.weights is None:
+            return [0.9 if gives_orders(text) else 0.1 for text in texts]
+        return [float(1 / (1 + np.exp(-4 * each))) for each in self._raw(texts) - self.threshold]
+
+    def score(self, text: str) -> float:
+        """0 to 1."""
+        return self.scores([text])[0]
+
+    def _raw(self, texts: Sequence[str]) -> Floats:
+        return np.asarray(self._rows(texts) @ self.weights + self.base, np.float64)
+
+    def _rows(self, texts: Sequence[str]) -> Any:
+        from scipy.sparse import csr_matrix, hstack
+
+        cuts = (words, pieces)
+        parts: list[Any] = [
+            lexicon.matrix(cut(text) for text in texts) for cut, lexicon in zip(cuts, self.lexicons, strict=True)
+        ]
+        ruled = np.array([[0.6 * gives_orders(text), 0.3 * bool(quarantined(text)[1])] for text in texts])
+        parts.append(csr_matrix(ruled))
+        vectors = embed(texts)
+        if vectors is not None:
+            parts.append(csr_matrix(vectors))
+        return hstack(parts, format="csr")
