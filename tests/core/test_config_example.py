@@ -14,6 +14,7 @@ from psa_copilot import Http, registry
 from psa_copilot.clock import LOOPBACK, Clock
 from psa_copilot.config import Config, Keep, StopLists, Web, load
 from psa_copilot.desk import Desk
+from psa_copilot.llm import LlmSettings
 from psa_copilot.plugin import PluginSettings, When
 from psa_copilot.testing import LocalBudget
 
@@ -128,6 +129,7 @@ def test_every_setting_is_shown() -> None:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) and name != "when":
             assert shown("plugins", "stale_sweeper", name) == known(field.annotation)
     assert shown("connections", "main", "desk") == known(Desk)
+    assert shown("llm") == known(LlmSettings)
     assert shown() == {"database", "web", "connections", "llm", "plugins", "stop", "keep"}
 
 

@@ -217,7 +217,7 @@ async def test_a_barred_thread_is_never_sent(model: ScriptedModel) -> None:
 
 
 async def test_a_client_that_wants_no_model_has_none(model: ScriptedModel) -> None:
-    desk = Desk(model, companies={"HARBOR MILL": CompanyLlm(off=True)})
+    desk = Desk(model, companies={"HARBOR MILL": CompanyLlm(opted_out=True)})
     recap, llm = await desk.ask()
     assert (recap, llm.why) == (None, "the client wants no model")
     mixed = thread_of(tickets=(ticket("1", "Kestrel Dental"), ticket("2", "Harbor Mill")))

@@ -91,7 +91,7 @@ def _route(settings: LlmSettings, thread: Thread) -> Route | str:
     """Where this thread may go, or why nowhere: a client's wish counts for every thread with a ticket of it."""
     companies = sorted({ticket.company for ticket in thread.tickets})
     wishes = [settings.company(name) for name in companies]
-    if any(wish.off for wish in wishes if wish):
+    if any(wish.opted_out for wish in wishes if wish):
         return "the client wants no model"
     routes = {
         _pinned(settings, wish.model, wish.api_base, wish.api_key) if wish else _usual(settings) for wish in wishes

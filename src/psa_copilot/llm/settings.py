@@ -18,7 +18,7 @@ class CompanyLlm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    off: bool = Field(False, description="No text of this client ever reaches a model.")
+    opted_out: bool = Field(False, description="No text of this client ever reaches a model.")
     model: str = Field("", description="The only model that may read this client's tickets; left out: the usual one.")
     api_base: str = Field("", description="Where that model answers, for example in this client's region.")
     api_key: SecretStr | None = Field(None, description="Key of that model; left out: the usual one, if it is there.")

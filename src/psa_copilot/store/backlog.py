@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func
+from sqlalchemy import select as sa_select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -36,20 +37,13 @@ class Backlog:
 
     def held(self, plugin: str, threads: Mapping[Ref, str]) -> dict[tuple[str, str], int | None]:
         """Old findings on these tickets: (thread, key) -> id of the row, None once a human has released it."""
-        query = select(BacklogRow).where(
-            col(BacklogRow.thread_id).in_(list(threads.values())), BacklogRow.plugin == plugin
-        )
-        columns = query.with_only_columns(
-            BacklogRow.connection,
-            BacklogRow.ticket,
-            BacklogRow.thread_id,
-            BacklogRow.key,
-            BacklogRow.id,
-            BacklogRow.released_at,
+        columns = [BacklogRow.connection, BacklogRow.ticket, BacklogRow.thread_id, BacklogRow.key]
+        query = sa_select(*map(col, columns), col(BacklogRow.id), col(BacklogRow.released_at)).where(
+            col(BacklogRow.thread_id).in_(list(threads.values())), col(BacklogRow.plugin) == plugin
         )
         return {
             (thread, key): None if released else row
-            for connection, ticket, thread, key, row, released in self._session.execute(columns)
+            for connection, ticket, thread, key, row, released in self._session.execute(query)
             if Ref(connection=connection, remote_id=ticket) in threads
         }
 

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from psa_copilot.store.tables import DecisionRow, EventRow, InboxRow, MessageRow, RunRow, TicketRow, WriteRow
+from psa_copilot.store.tables import (
+    AnswerRow,
+    ClusterMemberRow,
+    DecisionRow,
+    EventRow,
+    InboxRow,
+    MessageRow,
+    RunRow,
+    SpendRow,
+    TicketRow,
+    WriteRow,
+)
 
+BRIEF, LONG = timedelta(days=2), timedelta(days=35)
 OWED = ("pending", "sending")
 AWAITED = ("promised", "suggested")
+
+
+def forget_passing(session: Session, now: datetime) -> None:
+    """What nobody asks for after its time, whatever `keep:` says: tickets that became no incident, models' answers."""
+    lone = (col(ClusterMemberRow.cluster_id).is_(None), col(ClusterMemberRow.opened_at) < now - BRIEF)
+    session.execute(delete(ClusterMemberRow).where(*lone))
+    session.execute(delete(AnswerRow).where(col(AnswerRow.at) < now - LONG))
+    session.execute(delete(SpendRow).where(col(SpendRow.at) < now - LONG))
 
 
 def forget_inbox(session: Session, before: datetime) -> None:
