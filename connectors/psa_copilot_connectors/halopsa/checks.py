@@ -1,0 +1,119 @@
+"""What `psa-copilot check` says about a HaloPSA connection: rights, account, outcome, webhooks. It only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from psa_copilot import AuthFailed, Finding, PsaError
+from psa_copilot_connectors.halopsa import outcomes
+from psa_copilot_connectors.halopsa.roster import Known
+from psa_copilot_connectors.halopsa.rows import Row, text
+from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
+from psa_copilot_connectors.halopsa.site import Site
+
+SCOPES = "give the API application and its agent the permission to read them"
+RECIPES = {
+    "days 1 to 3, reads only": (
+        "API application with login type Agent, bound to an agent of our own: read:tickets, read:customers, "
+        "read:calendar and reading of the configuration lists; all clients, teams and ticket types, no edit."
+    ),
+    "week 1, internal notes only": (
+        "the same, and the adding of actions with one outcome of our own that neither mails nor sets a status; "
+        "edit:tickets once fields may be written. Never invoices, deletes, timesheet approval, nor agents."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """Something that we want to read, and what to say when we may not."""
+
+    about: str
+    path: str
+    level: Literal["warning", "fault"]
+    mend: str = SCOPES
+    params: Mapping[str, str] = field(default_factory=dict)
+    never_empty: bool = False
+
+
+RIGHTS = (
+    Right("tickets", "/Tickets", "fault", params={"pageinate": "true", "page_no": "1", "page_size": "1"}),
+    Right("agents", "/Agent", "fault", never_empty=True),
+    Right("teams", "/Team", "fault", never_empty=True),
+    Right("statuses", "/Status", "fault", never_empty=True),
+    Right("priorities", "/Priority", "fault", never_empty=True),
+    Right("ticket types", "/TicketType", "fault", never_empty=True),
+    Right("outcomes", "/Outcome", "fault", never_empty=True),
+    Right("categories", "/Category", "warning"),
+    Right("users", "/Users", "warning", params={"pageinate": "true", "page_no": "1", "page_size": "1"}),
+    Right("calendars", "/Appointment", "warning"),
+    Right(
+        "webhooks", "/Webhook", "warning", "no webhooks then, only polls; the agent needs to administer integrations"
+    ),
+)
+
+
+async def check_rights(site: Site) -> list[Finding]:
+    """Each thing that we read, tried once."""
+    return [await _may_read(site, right) for right in RIGHTS]
+
+
+async def _may_read(site: Site, right: Right) -> Finding:
+    try:
+        rows = await site.rows(right.path, dict(right.params), doing=f"read {right.about}")
+    except AuthFailed:
+        raise
+    except PsaError as exc:
+        return Finding(right.level, right.about, f"{exc.why}; {right.mend}")
+    if right.never_empty and not rows:
+        return Finding(right.level, right.about, f"nothing is shown; {right.mend}")
+    return Finding("ok", right.about, "may be read")
+
+
+def check_account(me: Row, connection: str) -> Finding:
+    """The application should be bound to an agent of our own, never to a technician."""
+    name = text(me, "name")
+    if me.get("isapiagent"):
+        return Finding("ok", "account", f"{name} is an API agent")
+    says = f"{name} is a person's account; bind the application of connections.{connection} to an API agent of our own"
+    return Finding("warning", "account", says)
+
+
+def check_outcome(
+    known: Known, wanted: str, setting: str, connection: str, level: Literal["warning", "fault"]
+) -> Finding:
+    """The outcome of our notes has to do nothing besides."""
+    outcome, key = known.outcome(wanted), f"connections.{connection}.{setting}"
+    if outcome is None:
+        return Finding(level, f"outcome {wanted}", f"there is no such outcome; name one in {key}")
+    if traps := outcomes.does(outcome):
+        says = f"{', '.join(traps)}; nothing is written with it: name one in {key} that does nothing besides"
+        return Finding(level, f"outcome {wanted}", says)
+    return Finding("ok", f"outcome {wanted}", "keeps a note and does nothing besides")
+
+
+def check_outcomes(known: Known, settings: HaloPsaSettings, connection: str) -> list[Finding]:
+    """Both of ours; without the public one internal notes still go."""
+    return [
+        check_outcome(known, settings.outcome, "outcome", connection, "fault"),
+        check_outcome(known, settings.public_outcome, "public_outcome", connection, "warning"),
+    ]
+
+
+def check_statuses(known: Known) -> list[Finding]:
+    """What statuses do by themselves, and whether we know which one closes."""
+    statuses = known.directory.boards[0].statuses if known.directory.boards else ()
+    mailing = [status.name for status in statuses if status.mails]
+    told = [Finding("warning", "statuses", f"mail when set: {', '.join(mailing)}")] if mailing else []
+    if not any(status.is_closed for status in statuses):
+        told.append(Finding("warning", "statuses", "none of them is known to close; name yours in `closed`"))
+    return told or [Finding("ok", "statuses", "none mails, and closing ones are known")]
+
+
+def recipes() -> list[Finding]:
+    """What the application should have; and that nothing here has tried to write."""
+    tried = "not tried here, since that would write; `psa-copilot check --canary TICKET` tries each kind of write"
+    told = [Finding("ok", f"rights for {when}", ticks) for when, ticks in RECIPES.items()]
+    return [*told, Finding("ok", "writes", tried)]

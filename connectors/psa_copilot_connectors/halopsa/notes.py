@@ -1,0 +1,151 @@
+"""Notes of Halo tickets, which are actions: read, written, edited, and found again by our marker."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from psa_copilot import (
+    AddNote,
+    EditNote,
+    Message,
+    NotFound,
+    NotReady,
+    Receipt,
+    Ref,
+    Rejected,
+    Ticket,
+    Unsupported,
+    marker_of,
+    same_text,
+)
+from psa_copilot_connectors.halopsa import mapping, outcomes
+from psa_copilot_connectors.halopsa.roster import Roster
+from psa_copilot_connectors.halopsa.rows import Row, moment, number
+from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
+from psa_copilot_connectors.halopsa.site import Site
+from psa_copilot_connectors.halopsa.tickets import Tickets
+from psa_copilot_connectors.halopsa.words import to_text
+
+ACTIONS = "/Actions"
+LATE = (1.0, 2.0, 4.0)
+"""Seconds between looks for what Halo has taken and does not show yet."""
+
+
+class Notes:
+    """What is said on tickets."""
+
+    def __init__(self, site: Site, roster: Roster, tickets: Tickets, settings: HaloPsaSettings) -> None:
+        self._site, self._roster, self._tickets, self._settings = site, roster, tickets, settings
+        self._zone = ZoneInfo(settings.action_zone)
+
+    async def messages(self, ticket: Ticket) -> tuple[Message, ...]:
+        """All messages of a ticket. What it was opened with may stand in its record alone."""
+        names, accounts = (await self._roster.at_hand()).names, await self._roster.accounts()
+        rows = await self._on(ticket.ref.remote_id)
+        try:
+            messages = mapping.to_messages(rows, ticket.ref, names, accounts, self._zone)
+        except ValueError as exc:
+            raise NotReady(self._site.connection, "understand an action", str(exc)) from exc
+        return tuple(messages)
+
+    async def _on(self, own: str) -> list[Row]:
+        asked = {"ticket_id": own, "includehtmlnote": "true"}
+        rows = await self._site.rows(ACTIONS, asked, doing=f"read the actions of ticket {own}")
+        # Filters may be ignored without a word.
+        return [row for row in rows if number(row.get("ticket_id")) in ("", own)]
+
+    async def add(self, ref: Ref, action: AddNote) -> Receipt:
+        """Write one, with an outcome that does nothing besides."""
+        doing, internal = f"add a note to ticket {ref.remote_id}", action.place == "internal"
+        if action.place == "resolution" or action.notify:
+            raise Unsupported(self._site.connection, doing, "this connector neither mails nor writes resolutions")
+        outcome = await self._outcome(self._settings.outcome if internal else self._settings.public_outcome, doing)
+        body = {
+            "ticket_id": int(ref.remote_id),
+            "outcome_id": int(number(outcome.get("id"))),
+            "note": action.body,
+            "hiddenfromuser": internal,
+            "ishiddenfrominternalit": internal,
+            "sendemail": False,
+            "dont_do_rules": True,
+        }
+        told = await self._site.write(ACTIONS, body, doing=doing)
+        if not number(told.get("id")):
+            raise NotReady(self._site.connection, doing, "the answer tells no id", maybe_done=True)
+        return self._receipt(told)
+
+    async def _outcome(self, wanted: str, doing: str) -> Row:
+        outcome = await self._roster.find(lambda known: known.outcome(wanted))
+        if outcome is None:
+            raise Rejected(self._site.connection, doing, f"there is no outcome {wanted!r}")
+        if traps := outcomes.does(outcome):
+            says = f"the outcome {wanted!r} {', '.join(traps)}; make one that does nothing besides"
+            raise Rejected(self._site.connection, doing, says)
+        return outcome
+
+    async def find(self, ref: Ref, marker: str) -> Receipt | None:
+        """Our note by its marker. Somebody who quotes our marker is not us, so the author counts too."""
+        known = await self._roster.at_hand()
+        for row in await self._on(ref.remote_id):
+            ours = mapping.author_of(row, known.names) == known.directory.ourselves
+            if ours and marker_of(mapping.words_of(row)) == marker:
+                return self._receipt(row)
+        return None
+
+    async def edit(self, ref: Ref, action: EditNote) -> Receipt:
+        """Give one of ours new words. An id that is not there might make a new action, so it is looked for first."""
+        doing = f"edit note {action.note_id} of ticket {ref.remote_id}"
+        try:
+            before = await self._one(ref, action.note_id, doing)
+        except NotFound as exc:
+            await self._tickets.one(ref)  # where the ticket cannot be read either, that is the news
+            raise Rejected(self._site.connection, doing, f"{exc.why}; somebody deleted it") from exc
+        told = await self._site.write(ACTIONS, _edited(ref, before, action), doing=doing)
+        if number(told.get("id")) != action.note_id:
+            raise Rejected(self._site.connection, doing, "the PSA said yes and made another action")
+        if not _reads(told, action.body):
+            told = await self._shown(ref, action, doing)
+        return self._receipt(told)
+
+    async def _shown(self, ref: Ref, action: EditNote, doing: str) -> Row:
+        """The note, once reads show its new words."""
+        for seconds in LATE:
+            row = await self._one(ref, action.note_id, doing)
+            if _reads(row, action.body):
+                return row
+            await self._site.wait(seconds)
+        raise Rejected(self._site.connection, doing, "the PSA said yes and kept another text")
+
+    async def find_edit(self, ref: Ref, action: EditNote) -> Receipt | None:
+        """Whether a note has these words by now."""
+        try:
+            row = await self._one(ref, action.note_id, f"look at note {action.note_id}")
+        except NotFound:
+            return None
+        return self._receipt(row) if _reads(row, action.body) else None
+
+    async def _one(self, ref: Ref, note: str, doing: str) -> Row:
+        asked = {"ticket_id": ref.remote_id, "includehtmlnote": "true"}
+        return await self._site.row(f"{ACTIONS}/{note}", asked, doing=doing)
+
+    def _receipt(self, row: Row) -> Receipt:
+        at = moment(row.get("last_updated"), self._zone) or moment(row.get("actiondatecreated"), self._zone)
+        return Receipt(remote_id=number(row.get("id")), at=at)
+
+
+def _edited(ref: Ref, before: Row, action: EditNote) -> Row:
+    """New words, and everything else as it was."""
+    return {
+        "id": int(action.note_id),
+        "ticket_id": int(ref.remote_id),
+        "outcome_id": int(number(before.get("outcome_id")) or 0),
+        "note": action.body,
+        "hiddenfromuser": bool(before.get("hiddenfromuser", True)),
+        "ishiddenfrominternalit": bool(before.get("ishiddenfrominternalit", True)),
+        "sendemail": False,
+        "dont_do_rules": True,
+    }
+
+
+def _reads(row: Row, body: str) -> bool:
+    return same_text(mapping.words_of(row), to_text(body))

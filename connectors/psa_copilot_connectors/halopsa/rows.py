@@ -1,0 +1,58 @@
+"""How a row of Halo's JSON is looked into: its times, its ids that may be decimals, and nothing where it says so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from psa_copilot import Moment
+
+Row = dict[str, Any]
+
+FIRST_YEAR = 1981
+"""Dates before it mean that there is none: Halo writes 1899, 1900 and 0001."""
+
+
+def moment(text: object, zone: tzinfo = UTC) -> Moment | None:
+    """A time of theirs, in `zone` unless it says otherwise; None when it is missing, a placeholder, or no time."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if read.year < FIRST_YEAR:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def stamp(when: Moment) -> str:
+    """A time so that two of them compare as texts: what the walk over changes goes by."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def asked(when: Moment, zone: tzinfo) -> str:
+    """A time as parameters and bodies want it: whole seconds, without a zone."""
+    return when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def number(value: object) -> str:
+    """An id as text: `21.0` and `"21"` are 21, and -1, 0 and nothing are no id."""
+    if isinstance(value, bool) or value is None:
+        return ""
+    try:
+        whole = int(float(str(value)))
+    except ValueError:
+        return str(value)  # a GUID
+    return str(whole) if whole > 0 else ""
+
+
+def count(value: object) -> int:
+    """A number that may be missing, negative for none, or text."""
+    return int(number(value)) if number(value).isdecimal() else 0
+
+
+def text(row: Row, key: str) -> str:
+    """A text; empty when it is missing."""
+    value = row.get(key)
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,102 @@
+"""Reads Halo's tickets: one, the open ones, all numbers, and what a close would step over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from zoneinfo import ZoneInfo
+
+from psa_copilot import Event, Moment, NotFound, NotReady, Ref, Rejected, Ticket
+from psa_copilot_connectors.halopsa import mapping
+from psa_copilot_connectors.halopsa.changes import EVERY, TICKETS
+from psa_copilot_connectors.halopsa.roster import Roster
+from psa_copilot_connectors.halopsa.rows import Row, number, text
+from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
+from psa_copilot_connectors.halopsa.site import PAGE, Site
+
+FEW = 5
+"""Of what blocks a close, so many are named."""
+
+
+class Tickets:
+    """The tickets of one tenant."""
+
+    def __init__(self, site: Site, roster: Roster, settings: HaloPsaSettings) -> None:
+        self._site, self._roster, self._zone = site, roster, ZoneInfo(settings.zone)
+        self._link = f"{settings.url.removesuffix('/api')}/tickets?id={{id}}"
+
+    async def row(self, number_: str, **params: str) -> Row:
+        """The record as Halo tells it."""
+        asked = {"includedetails": "true", **params}
+        return await self._site.row(f"{TICKETS}/{number_}", asked, doing=f"read ticket {number_}")
+
+    async def one(self, ref: Ref) -> Ticket:
+        """The record as it stands."""
+        [ticket] = await self.of([await self.row(ref.remote_id)])
+        return ticket
+
+    async def of(self, rows: list[Row]) -> list[Ticket]:
+        """The tickets that rows tell."""
+        names = await self._roster.names_for(rows)
+        try:
+            return [mapping.to_ticket(row, self._site.connection, names, self._zone, self._link) for row in rows]
+        except ValueError as exc:
+            raise NotReady(self._site.connection, "understand a ticket", str(exc)) from exc
+
+    async def open(self) -> AsyncIterator[list[Ticket]]:
+        """Pages of all open tickets, newest first; a filter that is ignored changes nothing."""
+        page, got, total, seen = 1, 0, None, set[str]()
+        params = {"open_only": "true", "order": "id", "orderdesc": "true"}
+        while total is None or got < total:
+            rows, total = await self._site.page(TICKETS, params, page, doing="list open tickets")
+            fresh = [row for row in rows if number(row.get("id")) not in seen]
+            if not fresh:
+                return
+            seen |= {number(row.get("id")) for row in fresh}
+            if tickets := [ticket for ticket in await self.of(fresh) if not ticket.is_closed]:
+                yield tickets
+            page, got = page + 1, got + len(rows)
+            if total is None and len(rows) < PAGE:
+                return
+
+    async def ids(self) -> AsyncIterator[list[str]]:
+        """Pages of the numbers of all tickets."""
+        asked = {**EVERY, "ticketidonly": "true"}
+        async for rows in self._site.walk(TICKETS, asked, doing="list the numbers of all tickets"):
+            yield [number(row.get("id")) for row in rows]
+
+    async def history(self, ref: Ref, seen_at: Moment) -> list[Event]:
+        """The field changes in a ticket's audit log; none where the server tells no log."""
+        row = await self.row(ref.remote_id, include_auditing="true")
+        log, names = row.get("audit_log"), (await self._roster.at_hand()).names
+        lines = [one for one in log if isinstance(one, dict)] if isinstance(log, list) else []
+        events = (mapping.to_event(line, ref, names, self._zone, seen_at) for line in lines)
+        return sorted((event for event in events if event), key=lambda event: event.happened_at)
+
+    async def blocks_closing(self, ref: Ref) -> list[str]:
+        """What a close would step over; what we may not look at counts as something."""
+        own, found = ref.remote_id, list[str]()
+        await self.one(ref)  # of a ticket that is gone nothing is told
+        for what, look in (("tasks", self._open_tasks), ("children", self._open_children)):
+            try:
+                found += await look(own)
+            except (NotFound, Rejected) as exc:
+                found.append(f"its {what} cannot be looked at: {exc.why}")
+        return found
+
+    async def _open_tasks(self, own: str) -> list[str]:
+        rows = await self._site.rows("/ToDo", {"ticket_id": own}, doing=f"read the to-dos of ticket {own}")
+        mine = (row for row in rows if number(row.get("ticket_id")) in ("", own))
+        return _some("open task", [text(row, "text") for row in mine if not row.get("done")])
+
+    async def _open_children(self, own: str) -> list[str]:
+        asked = {"parent_id": own, "open_only": "true"}
+        rows, _ = await self._site.page(TICKETS, asked, 1, doing=f"list the children of ticket {own}")
+        mine = [row for row in rows if number(row.get("parent_id")) == own]
+        return _some("open child ticket", [one.number for one in await self.of(mine) if not one.is_closed])
+
+
+def _some(what: str, which: Iterable[str]) -> list[str]:
+    """One line for all of a kind."""
+    told = list(which)
+    named = ", ".join(filter(None, told[:FEW])) + (", …" if len(told) > FEW else "")
+    return [f"{len(told)} × {what}" + (f": {named}" if named else "")] if told else []
