@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from psa_copilot.cli import output
+from psa_copilot.errors import PsaError
 from psa_copilot.models import Ref
 
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ def try_canary(config: Config, ticket: Ref, words: Words, *, as_json: bool) -> N
         anew=words.anew,
         is_a_test_ticket=words.is_a_test_ticket,
     )
-    report = asyncio.run(app.try_canary(config, ticket, orders))
+    try:
+        report = asyncio.run(app.try_canary(config, ticket, orders))
+    except PsaError:
+        output.hint("What was begun is kept: the same command goes on with it.")
+        raise
     if as_json:
         output.show_json(_as_json(report))
     else:

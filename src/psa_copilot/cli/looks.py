@@ -259,7 +259,7 @@ def _canaries(store: Store | None) -> dict[tuple[str, str], CanaryRow]:
     if store is None:
         return {}
     with store.reading() as tx:
-        return {(row.connection, row.kind): row for row in tx.ledger.all_canaries()}
+        return {(row.connection, row.kind): row for row in tx.ledger.canaries()}
 
 
 def _states(store: Store | None) -> dict[tuple[str, str], dict[str, Any]]:

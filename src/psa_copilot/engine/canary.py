@@ -133,10 +133,7 @@ def cleared_at(tx: Transaction, line: Line, wish: Action, mode: str) -> datetime
 
 def at_work(tx: Transaction, ref: Ref) -> bool:
     """Whether a trial is being made on this ticket: nobody else writes to it then."""
-    rows = tx.ledger.canaries(ref.connection)
-    return any(
-        row.ticket == ref.remote_id and row.state == "waiting" and row.before.get("stage") != QUIET for row in rows
-    )
+    return any(row.before.get("stage") != QUIET for row in tx.ledger.canaries(ref.connection, waiting_on=ref.remote_id))
 
 
 def settle(tx: Transaction, config: Config, connection: str, fingerprint: str | None, now: datetime) -> None:

@@ -84,9 +84,8 @@ class Experiment:
     def waiting(self) -> list[CanaryRow]:
         """Trials on this ticket that are not over, in their order."""
         with self.store.reading() as tx:
-            rows = tx.ledger.canaries(self.line.name)
-        mine = (row for row in rows if row.ticket == self.ref.remote_id and row.state == "waiting")
-        return sorted(mine, key=lambda row: KINDS.index(row.kind))
+            rows = tx.ledger.canaries(self.line.name, waiting_on=self.ref.remote_id)
+        return sorted(rows, key=lambda row: KINDS.index(row.kind))
 
     def end(self, *, empty: bool) -> None:
         """A human has looked into the mailbox."""
@@ -148,7 +147,8 @@ class Experiment:
         """
         over = self._over()
         with self.store.reading() as tx:
-            seen = [row for row in tx.ledger.canaries(self.line.name) if "ended" in row.before]
+            mine = [row for row in tx.ledger.canaries(self.line.name) if row.ticket == self.ref.remote_id]
+        seen = [row for row in mine if "ended" in row.before]
         last = max(seen, key=lambda row: str(row.before["ended"]), default=None)
         if last is None or last.kind not in {row.kind for row in over}:
             return
@@ -164,9 +164,9 @@ class Experiment:
             receipt = await self.line.connector.find(self.ref, action, marker)
         if receipt is None:
             await self._may_write()
-            self._keep(row, stage=SENDING, sent_at=time.time())
+            self._keep(row, stage=SENDING, sent_at=time.time(), write=None)
             receipt = await self._sent(action, marker)
-        if "write" not in row.before:
+        if row.before["write"] is None:
             undoes = self._write_of(action.note_id) if isinstance(action, EditNote) else None
             self._keep(row, write=self._record(action, marker, receipt, undoes=undoes))
         return receipt

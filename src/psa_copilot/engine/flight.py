@@ -78,7 +78,7 @@ async def fly(config: Config, line: Line, store: Store, ref: Ref, orders: Orders
     if flight.plans or flight.going_on:
         experiment = _experiment(config, line, store, ref, orders, flight)
         if not orders.agree(flight):
-            raise CopilotError("nothing was written")
+            raise CopilotError("nothing was written: nobody has said yes; --yes does")
         experiment.plan(tuple(flight.plans), line.fingerprint, flight.plans)
         await experiment.run()
         mailbox = _look_into_mailbox(experiment, flight, orders)

@@ -198,13 +198,14 @@ class Ledger:
         """What became of the trial of one kind of write."""
         return self._session.get(CanaryRow, (connection, kind))
 
-    def canaries(self, connection: str) -> Sequence[CanaryRow]:
-        """All trials of a connection."""
-        return self._session.exec(select(CanaryRow).where(CanaryRow.connection == connection)).all()
-
-    def all_canaries(self) -> Sequence[CanaryRow]:
-        """All trials there are."""
-        return self._session.exec(select(CanaryRow)).all()
+    def canaries(self, connection: str = "", waiting_on: str = "") -> Sequence[CanaryRow]:
+        """The trials of a connection, or all there are; with a ticket, those that are not over there."""
+        query = select(CanaryRow)
+        if connection:
+            query = query.where(CanaryRow.connection == connection)
+        if waiting_on:
+            query = query.where(CanaryRow.ticket == waiting_on, CanaryRow.state == "waiting")
+        return self._session.exec(query).all()
 
     def keep_canary(self, row: CanaryRow) -> None:
         """Record a trial; it takes the place of an earlier one of its kind."""

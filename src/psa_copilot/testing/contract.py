@@ -138,6 +138,21 @@ class ConnectorContract:
 
     # One ticket
 
+    async def test_what_passes_by_itself_leaves_no_trace(self, psa: Sandbox, connector: Connector) -> None:
+        await connector.directory()
+        ref = _ref(psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]}))
+        before = await connector.traces(ref)
+        psa.advance("1h")
+        assert await connector.traces(ref) == before
+        assert not [row for row in psa.log() if row["committed"]]
+
+    async def test_what_somebody_does_leaves_a_trace(self, psa: Sandbox, connector: Connector) -> None:
+        self.need("time_entries")
+        ref, note, marker = await self.note(psa, connector)
+        before = await connector.traces(ref)
+        await connector.apply(ref, LogTime(body=note.body, minutes=6, because="a test"), marker)
+        assert (await connector.traces(ref)).there != before.there
+
     async def test_a_ticket_comes_with_all_that_was_said(self, psa: Sandbox, connector: Connector) -> None:
         number = psa.inject(
             {
