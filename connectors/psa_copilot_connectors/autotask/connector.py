@@ -1,0 +1,193 @@
+"""Autotask PSA: tickets, notes, time and calendars of one database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from typing import ClassVar
+
+from psa_copilot import (
+    Action,
+    AddNote,
+    Appointment,
+    Can,
+    ChangeField,
+    Connector,
+    Contact,
+    Delivery,
+    Directory,
+    EditNote,
+    Event,
+    Finding,
+    Hint,
+    Http,
+    Moment,
+    NotReady,
+    PsaError,
+    Pulled,
+    Receipt,
+    Ref,
+    Rejected,
+    Ticket,
+    TicketPage,
+    Unsupported,
+)
+from psa_copilot_connectors.autotask import checks, mapping, webhooks
+from psa_copilot_connectors.autotask.calendar import Calendar
+from psa_copilot_connectors.autotask.fields import WRITES, Fields
+from psa_copilot_connectors.autotask.notes import Notes
+from psa_copilot_connectors.autotask.roster import MATCH_ALL, Roster
+from psa_copilot_connectors.autotask.rows import Row, stamp, where
+from psa_copilot_connectors.autotask.settings import AutotaskSettings
+from psa_copilot_connectors.autotask.site import Site
+from psa_copilot_connectors.autotask.tickets import Tickets, moment_of
+
+CONTACT_FIELDS = ("id", "firstName", "lastName", "emailAddress", "companyID", "title", "isActive")
+
+
+class Autotask(Connector):
+    """Tickets, notes, time and calendars of one Autotask database."""
+
+    name = "autotask"
+    can = Can(
+        webhooks=True,
+        internal_notes=True,
+        edit_notes=True,
+        history=True,
+        fields=WRITES,
+        hides_from_client_it=True,
+        appointments=True,
+        contacts=True,
+        message_bumps_ticket="unknown",
+    )
+    Settings = AutotaskSettings
+    secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
+
+    settings: AutotaskSettings
+
+    def __init__(self, settings: AutotaskSettings, http: Http) -> None:
+        super().__init__(settings, http)
+        self._site = Site(settings, http)
+        self._roster = Roster(self._site, settings)
+        self._tickets = Tickets(self._site, self._roster)
+        self._notes = Notes(self._site, self._roster, self._tickets)
+        self._fields = Fields(self._site, self._roster, self._tickets)
+        self._calendar = Calendar(self._site, self._roster, settings.time_off)
+        self._key = webhooks.signing_key(settings, http.connection)
+        self._registrations = webhooks.Registrations(self._site, self._key)
+
+    # Who and what
+
+    async def known_good(self) -> None:
+        await self._threshold()
+
+    async def _threshold(self) -> Row:
+        return await self._site.get("/ThresholdInformation", doing="read how many requests are left")
+
+    async def check(self) -> list[Finding]:
+        try:
+            threshold = checks.check_threshold(await self._threshold())
+        except PsaError as exc:
+            return [Finding("fault", "access", str(exc))]
+        rights = await checks.check_rights(self._site)
+        if any(finding.level == "fault" for finding in rights):
+            return [*rights, *checks.recipes()]
+        known = await self._roster.read()
+        account = checks.check_account(known, self.http.connection)
+        return [*rights, account, checks.check_notes(known), threshold, *checks.recipes()]
+
+    async def directory(self) -> Directory:
+        return (await self._roster.read()).directory
+
+    async def contacts(self) -> AsyncIterator[list[Contact]]:
+        async for rows in self._site.walk("Contacts", MATCH_ALL, fields=CONTACT_FIELDS, doing="list contacts"):
+            yield [mapping.to_contact(row) for row in rows]
+
+    async def fingerprint(self) -> str:
+        """Workflow rules are hidden, so this is of the values that they may go by."""
+        told = [await self._site.fields(entity) for entity in ("Tickets", "TicketNotes")]
+        lists = [[one.get("name"), one.get("picklistValues")] for fields in told for one in fields]
+        return hashlib.sha256(json.dumps(lists, sort_keys=True).encode()).hexdigest()
+
+    # Tickets
+
+    async def changes(self, since: str) -> AsyncIterator[TicketPage]:
+        async for page in self._tickets.changed(moment_of(since)):
+            yield TicketPage(page.tickets, page.cursor)
+
+    def cursor_at(self, moment: Moment) -> str:
+        return stamp(moment)
+
+    async def pull(self, ref: Ref) -> Pulled:
+        return await self.messages(await self.ticket(ref))
+
+    async def ticket(self, ref: Ref) -> Ticket:
+        return await self._tickets.one(ref)
+
+    async def messages(self, ticket: Ticket) -> Pulled:
+        number, row = ticket.ref.remote_id, await self._tickets.opening(ticket.ref)
+        notes, times = await self._notes.on(number), await self._tickets.time_entries(number)
+        words = await self._roster.words_for([row, *notes])
+        try:
+            messages = mapping.to_messages(row, notes, times, words)
+        except ValueError as exc:
+            raise NotReady(self.http.connection, "understand a note", str(exc)) from exc
+        return Pulled(ticket=ticket, messages=messages)
+
+    def open_tickets(self) -> AsyncIterator[list[Ticket]]:
+        return self._tickets.open()
+
+    def ids(self) -> AsyncIterator[list[str]]:
+        return self._tickets.ids()
+
+    async def history(self, ref: Ref) -> list[Event]:
+        on = where("ticketID", "eq", int(ref.remote_id))
+        try:
+            rows = await self._site.all("TicketHistory", on, doing="read the history of a ticket")
+        except Rejected:
+            return []  # the security level may not read it; `check` says so
+        words, seen_at = (await self._roster.at_hand()).words, self.http.psa_now()
+        events = (mapping.to_event(row, ref, words, seen_at) for row in rows)
+        return sorted((event for event in events if event), key=lambda event: event.happened_at)
+
+    async def appointments(self, start: Moment, end: Moment, ref: Ref | None = None) -> list[Appointment]:
+        return await self._calendar.between(start, end, ref)
+
+    async def blocks_closing(self, ref: Ref) -> list[str]:
+        return await self._tickets.blocks_closing(ref)
+
+    # Writing
+
+    async def apply(self, ref: Ref, action: Action, marker: str) -> Receipt:
+        match action:
+            case AddNote():
+                return await self._notes.add(ref, action)
+            case EditNote():
+                return await self._notes.edit(ref, action)
+            case ChangeField():
+                return await self._fields.change(ref, action)
+            case _:
+                raise Unsupported(self.http.connection, "write", f"there is no {type(action).__name__} here")
+
+    async def find(self, ref: Ref, action: Action, marker: str) -> Receipt | None:
+        match action:
+            case AddNote():
+                return await self._notes.find(ref, marker)
+            case EditNote():
+                return await self._notes.find_edit(ref, action)
+            case ChangeField():
+                return await self._fields.find(ref, action)
+            case _:
+                raise Unsupported(self.http.connection, "find a write", f"there is no {type(action).__name__} here")
+
+    # Webhooks
+
+    async def read_webhook(self, delivery: Delivery) -> list[Hint]:
+        return webhooks.read(delivery, self._key, self.http.connection)
+
+    async def register_webhooks(self, url: str) -> None:
+        await self._registrations.register(url)
+
+    async def remove_webhooks(self, keep: str = "") -> list[str]:
+        return await self._registrations.remove(keep)

@@ -1,0 +1,104 @@
+"""Notes of Autotask tickets: read, written, edited, and found again by our marker."""
+
+from __future__ import annotations
+
+from psa_copilot import AddNote, EditNote, NotFound, Receipt, Ref, Rejected, Unsupported, marker_of, same_text
+from psa_copilot_connectors.autotask.picklists import Picklist
+from psa_copilot_connectors.autotask.roster import Roster
+from psa_copilot_connectors.autotask.rows import Row, number, text, where
+from psa_copilot_connectors.autotask.site import Site
+from psa_copilot_connectors.autotask.tickets import Tickets
+
+NOTES = "TicketNotes"
+LONGEST, LONGEST_TITLE = 32_000, 100
+USUAL_TYPE = 3
+"""Task Notes: what people write by hand."""
+
+
+class Notes:
+    """What is said on tickets."""
+
+    def __init__(self, site: Site, roster: Roster, tickets: Tickets) -> None:
+        self._site, self._roster, self._tickets = site, roster, tickets
+
+    async def on(self, remote_id: str) -> list[Row]:
+        """The notes of a ticket. The ticket's own list of them ends with the first 500."""
+        on = where("ticketID", "eq", int(remote_id))
+        return await self._site.all(NOTES, on, doing=f"read the notes of ticket {remote_id}")
+
+    async def add(self, ref: Ref, action: AddNote) -> Receipt:
+        """Write one that only our own staff sees."""
+        doing = f"add a note to ticket {ref.remote_id}"
+        if action.place != "internal" or action.notify:
+            why = "workflow rules decide whom a note for the customer is mailed to, and no request can stop them"
+            raise Unsupported(self._site.connection, doing, why)
+        self._fits(action.body, doing)
+        lists = (await self._roster.at_hand()).notes
+        publish = internal(lists["publish"])
+        if publish is None:
+            raise Rejected(self._site.connection, doing, "no value of publish is clearly internal")
+        body = {
+            "title": title_of(action.body),
+            "description": action.body,
+            "noteType": _type(lists["noteType"]),
+            "publish": publish,
+        }
+        made = await self._site.post(f"/Tickets/{ref.remote_id}/Notes", body, doing=doing)
+        return Receipt(remote_id=str(made))
+
+    async def find(self, ref: Ref, marker: str) -> Receipt | None:
+        """Our note by its marker. Somebody who quotes our marker is not us, so the author counts too."""
+        ourselves = (await self._roster.at_hand()).ourselves
+        for row in reversed(await self.on(ref.remote_id)):
+            if marker_of(text(row, "description")) == marker and _may_be_ours(row, ourselves):
+                return Receipt(remote_id=str(row["id"]))
+        return None
+
+    async def edit(self, ref: Ref, action: EditNote) -> Receipt:
+        """Give one of ours new words; there is no way to delete one."""
+        doing = f"edit note {action.note_id}"
+        self._fits(action.body, doing)
+        body = {"id": int(action.note_id), "title": title_of(action.body), "description": action.body}
+        try:
+            await self._site.patch(f"/Tickets/{ref.remote_id}/Notes", body, doing=doing)
+        except NotFound as exc:
+            raise Rejected(self._site.connection, doing, exc.why) from exc
+        return Receipt(remote_id=action.note_id)
+
+    async def find_edit(self, ref: Ref, action: EditNote) -> Receipt | None:
+        """Whether a note has these words by now."""
+        try:
+            row = await self._site.item(f"/{NOTES}/{action.note_id}", doing=f"look at note {action.note_id}")
+        except NotFound:
+            return None
+        return Receipt(remote_id=str(row["id"])) if same_text(text(row, "description"), action.body) else None
+
+    def _fits(self, body: str, doing: str) -> None:
+        if len(body) > LONGEST:
+            says = f"the note has {len(body)} characters, and Autotask takes {LONGEST}"
+            raise Rejected(self._site.connection, doing, says)
+
+
+def title_of(body: str) -> str:
+    """A note needs a title: its own first line, as far as one shows."""
+    first = body.strip().partition("\n")[0]
+    return first if len(first) <= LONGEST_TITLE else f"{first[: LONGEST_TITLE - 1]}\u2026"
+
+
+def internal(publish: Picklist) -> int | None:
+    """The value that hides a note from the customer, and from the technicians of a co-managed one."""
+    words = [(one.value, one.label.casefold()) for one in publish.active()]
+    inside = [value for value, label in words if "internal" in label and "managed" not in label]
+    return inside[0] if len(inside) == 1 else None
+
+
+def _type(types: Picklist) -> int:
+    usual = types.find("Task Notes")
+    return usual.value if usual else USUAL_TYPE
+
+
+def _may_be_ours(row: Row, ourselves: int | None) -> bool:
+    """Written by our account; where nobody told us who that is, at least not by a customer."""
+    if ourselves is None:
+        return number(row, "createdByContactID") is None
+    return number(row, "creatorResourceID") == ourselves

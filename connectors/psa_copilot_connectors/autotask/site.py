@@ -1,0 +1,203 @@
+"""The way into one database: finds its zone, asks it, and reads long lists to their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady, Rejected
+from psa_copilot_connectors.autotask.rows import Row, chunks, where
+from psa_copilot_connectors.autotask.settings import KEYS, AutotaskSettings, is_trusted
+
+PAGE = 500
+THREADS = 2
+"""Requests to one entity at a time: the vendor takes three of an integration, and another process may run."""
+AGAIN = timedelta(minutes=1)
+"""A database that answers 401 is looked for again at most this often."""
+
+
+class Site:
+    """One database's API. The vendor may move it to another zone; a 401 makes us look for it again."""
+
+    def __init__(self, settings: AutotaskSettings, http: Http) -> None:
+        self.connection = http.connection
+        self.web_url = ""
+        """Where people open it in a browser."""
+        self._settings, self._http = settings, http.at(settings.url, keys=("url", "username"), means=meaning)
+        self._api: Http | None = None
+        self._looked_again_at: Moment | None = None
+        self._lock = asyncio.Lock()
+        self._doors: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(THREADS))
+
+    def now(self) -> Moment:
+        """The PSA's time."""
+        return self._http.psa_now()
+
+    async def get(self, path: str, *, doing: str) -> Row:
+        """Read."""
+        return self._row(await self._ask(path, lambda api: api.get(path, doing=doing)), doing)
+
+    async def item(self, path: str, *, doing: str) -> Row:
+        """Read one record; NotFound where there is none, which the PSA may say with 200."""
+        found = (await self.get(path, doing=doing)).get("item")
+        if not isinstance(found, dict):
+            raise NotFound(self.connection, doing, "there is none")
+        return found
+
+    async def page(
+        self, entity: str, conditions: Iterable[Row], *, beyond: int = -1, fields: tuple[str, ...] = (), doing: str
+    ) -> tuple[list[Row], bool]:
+        """The next records behind an id, and whether there are more. Their page addresses expire; ids do not."""
+        asked: Row = {"filter": [where("id", "gt", beyond), *conditions], "maxRecords": PAGE}
+        if fields:
+            asked["includeFields"] = list(fields)
+        path = f"/{entity}/query"
+        told = self._row(await self._ask(path, lambda api: api.ask(path, asked, doing=doing)), doing)
+        rows, details = told.get("items"), told.get("pageDetails")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
+            raise NotReady(self.connection, doing, "a list of records was expected")
+        more = isinstance(details, dict) and bool(details.get("nextPageUrl"))
+        return rows, bool(rows) and (more or len(rows) >= PAGE)
+
+    async def walk(
+        self, entity: str, *conditions: Row, fields: tuple[str, ...] = (), doing: str
+    ) -> AsyncIterator[list[Row]]:
+        """Pages of a long list by id, so that nobody who writes meanwhile shifts them."""
+        beyond, more = -1, True
+        while more:
+            rows, more = await self.page(entity, conditions, beyond=beyond, fields=fields, doing=doing)
+            if rows:
+                beyond = int(rows[-1]["id"])
+                yield rows
+
+    async def all(self, entity: str, *conditions: Row, fields: tuple[str, ...] = (), doing: str) -> list[Row]:
+        """A list that is short enough to have at once."""
+        walk = self.walk(entity, *conditions, fields=fields, doing=doing)
+        return [row async for rows in walk for row in rows]
+
+    async def those(
+        self, entity: str, field: str, values: Iterable[int], fields: tuple[str, ...] = (), *, doing: str
+    ) -> list[Row]:
+        """The records that have one of these values, asked for together."""
+        rows: list[Row] = []
+        for some in chunks(set(values)):
+            rows += await self.all(entity, where(field, "in", some), fields=fields, doing=doing)
+        return rows
+
+    async def count(self, entity: str, conditions: list[Row], *, doing: str) -> int:
+        """How many there are."""
+        path = f"/{entity}/query/count"
+        told = self._row(await self._ask(path, lambda api: api.ask(path, {"filter": conditions}, doing=doing)), doing)
+        return int(told.get("queryCount") or 0)
+
+    async def fields(self, entity: str) -> list[Row]:
+        """What the PSA tells of an entity's fields, picklists among it."""
+        doing = f"read the picklists of {entity}"
+        told = (await self.get(f"/{entity}/entityInformation/fields", doing=doing)).get("fields")
+        if not isinstance(told, list):
+            raise NotReady(self.connection, doing, "a list of fields was expected")
+        return [one for one in told if isinstance(one, dict)]
+
+    async def post(self, path: str, body: Row, *, doing: str) -> int:
+        """Make a record; its number."""
+        return self._number(await self._ask(path, lambda api: api.post(path, body, doing=doing)), doing)
+
+    async def patch(self, path: str, body: Row, *, doing: str) -> int:
+        """Change a record, whose number is in the body."""
+        return self._number(await self._ask(path, lambda api: api.patch(path, body, doing=doing)), doing)
+
+    async def delete(self, path: str, *, doing: str) -> None:
+        """Take a record away."""
+        await self._ask(path, lambda api: api.delete(path, doing=doing))
+
+    def _row(self, answer: Answer, doing: str) -> Row:
+        try:
+            return answer.row
+        except ValueError as exc:
+            raise NotReady(self.connection, doing, str(exc)) from exc
+
+    def _number(self, answer: Answer, doing: str) -> int:
+        """A write is answered with a number and nothing else."""
+        told = answer.json.get("itemId") if isinstance(answer.json, dict) else None
+        if not isinstance(told, int):
+            raise NotReady(self.connection, doing, "the answer tells no itemId", maybe_done=True)
+        return told
+
+    async def _ask(self, path: str, verb: Callable[[Http], Awaitable[Answer]]) -> Answer:
+        """One request, and once more in the new zone where a 401 meant that the database has moved."""
+        api = await self._open()
+        async with self._doors[_entity(path)]:
+            try:
+                return await verb(api)
+            except AuthFailed:
+                moved = await self._look_again(api)
+                if moved is None:
+                    raise
+            return await verb(moved)
+
+    async def _open(self) -> Http:
+        async with self._lock:
+            if self._api is None:
+                self._api = await self._found()
+            return self._api
+
+    async def _look_again(self, old: Http) -> Http | None:
+        """Where the API is now, if that is another place than before."""
+        async with self._lock:
+            if self._api is old and self._may_look_again():
+                found = await self._found()
+                self._api = found if found.base != old.base else old
+            return self._api if self._api is not old else None
+
+    def _may_look_again(self) -> bool:
+        now, before = self._http.psa_now(), self._looked_again_at
+        if before and timedelta() <= now - before < AGAIN:
+            return False
+        self._looked_again_at = now
+        return True
+
+    async def _found(self) -> Http:
+        user = self._settings.username
+        doing = f"find the zone of {user}"
+        path = f"/atservicesrest/v1.0/zoneInformation?user={quote(user, safe='')}"
+        try:
+            told = (await self._http.get(path, doing=doing)).json
+        except NotFound as exc:
+            raise NotReady(self.connection, doing, f"{exc.why}; is this the root of an Autotask site?") from exc
+        except Rejected as exc:
+            why = f"{exc.why}; check connections.{self.connection}.username"
+            raise AuthFailed(self.connection, doing, why) from exc
+        url = told.get("url") if isinstance(told, dict) else None
+        if not isinstance(url, str) or not is_trusted(self._settings.url, url):
+            raise NotReady(self.connection, doing, "the answer names no zone that we would send our secret to")
+        self.web_url = str(told.get("webUrl") or "")
+        return self._door(url)
+
+    def _door(self, url: str) -> Http:
+        headers = {
+            "UserName": self._settings.username,
+            "Secret": self._settings.secret.get_secret_value().strip(),
+            "ApiIntegrationCode": self._settings.integration_code,
+        }
+        return self._http.at(f"{url.rstrip('/')}/V1.0", headers=headers, keys=KEYS, means=meaning)
+
+
+def meaning(status: int, json: Any) -> int:
+    """Autotask refuses with 500 and a list of reasons; without reasons, a 500 is a bad hour like everywhere."""
+    told = json.get("errors") if isinstance(json, dict) else None
+    if status != 500 or not told:
+        return status
+    words = str(told).casefold()
+    if "thread threshold" in words or "request threshold" in words:
+        return 429
+    return 403 if "permission" in words else 400
+
+
+def _entity(path: str) -> str:
+    """What the vendor counts threads by: the entity, for a child its own."""
+    parts = [part for part in path.split("/") if part and not part.isdigit()]
+    return "/".join(part for part in parts if part not in ("query", "count"))

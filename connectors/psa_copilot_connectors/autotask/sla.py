@@ -1,0 +1,29 @@
+"""The SLA of a ticket: its three targets as the record tells them."""
+
+from __future__ import annotations
+
+from psa_copilot import Moment
+from psa_copilot_connectors.autotask.rows import Row, moment
+
+TARGETS = (
+    ("first response", "firstResponseDueDateTime", "firstResponseDateTime"),
+    ("plan", "resolutionPlanDueDateTime", "resolutionPlanDateTime"),
+    ("resolved", "resolvedDueDateTime", "resolvedDateTime"),
+)
+PAUSED = "serviceLevelAgreementPausedNextEventHours"
+
+
+def due(row: Row) -> Moment | None:
+    """When the next open target is missed; None without one, and while the clock is paused."""
+    if row.get(PAUSED) is not None:
+        return None
+    open_ones = [moment(row.get(by)) for _, by, met in TARGETS if not row.get(met)]
+    return min((one for one in open_ones if one), default=None)
+
+
+def state(row: Row) -> str:
+    """Everything that the record tells of it, in one line."""
+    told = [f"{name} by {row.get(by)} at {row.get(met)}" for name, by, met in TARGETS if row.get(by)]
+    told += [f"paused {row[PAUSED]}"] if row.get(PAUSED) is not None else []
+    met = row.get("serviceLevelAgreementHasBeenMet")
+    return "; ".join(told + ([f"met {met}"] if met is not None else []))
