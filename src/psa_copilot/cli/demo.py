@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -21,9 +22,10 @@ from rich.console import Console
 
 from psa_copilot.cli import output, showing
 from psa_copilot.cli.expected import KEY, Outcome, failures
-from psa_copilot.cli.processes import command, daemon_beside, end, sandbox_beside
+from psa_copilot.cli.processes import command, daemon_beside, end, in_its_time, sandbox_beside
 from psa_copilot.cli.watching import CONNECTION, Watch
 from psa_copilot.errors import ConfigError, CopilotError
+from psa_copilot.models import Ref
 from psa_copilot.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ PSAS, MODELS = ("connectwise",), ("scripted",)
 SCENARIO = "monday"
 DATABASE = "demo.db"
 CONTROL = {"ticket": "900", "armed": "In Progress"}
+CANARY = Ref(connection=CONNECTION, remote_id="901")
+CANARY_WAITS = "16m"
 BOARD = "Help Desk"
 MEANINGS = {
     "New": "new",
@@ -46,9 +50,9 @@ SPEED = 30
 """Minutes of the desk in two seconds."""
 UP_WITHIN = 40.0
 LOG_LINES = 15
-PEOPLE_COME, MORNING_OVER = timedelta(minutes=15), timedelta(minutes=20)
+PEOPLE_COME, MORNING_OVER = timedelta(minutes=75), timedelta(minutes=80)
 TUESDAY, SWEPT = timedelta(hours=25), timedelta(hours=25, minutes=4)
-MORE_TO_SAY, STOPPED = timedelta(minutes=1509), timedelta(minutes=1515)
+MORE_TO_SAY, STOPPED = timedelta(minutes=1519), timedelta(minutes=1525)
 LAST_WORD = "printer"
 """The ticket on which a customer writes while everything is stopped."""
 
@@ -99,6 +103,7 @@ def play(psa: str, *, model: str, keep: bool) -> int:
 def _play(stage: Stage, kept: Path | None) -> int:
     digest = json.loads(stage.type("digest", "--json"))
     showing.desk(stage.console, stage.config.with_name(DATABASE), digest)
+    wrong = list(_try_on_a_test_ticket(stage))
     with daemon_beside(stage.config, stage.sandbox.clock_url) as daemon:
         _until_up(stage.config)
         watch = Watch(stage.sandbox, stage.config.with_name(DATABASE), daemon, stage.console)
@@ -108,7 +113,7 @@ def _play(stage: Stage, kept: Path | None) -> int:
         stage.move_to(TUESDAY)
         watch.until_quiet(stage.starts + SWEPT)
         outcome = watch.outcome(digest, *_asked(stage.model))
-        wrong = list(failures(outcome))
+        wrong += failures(outcome)
         showing.came_of_it(stage.console, outcome)
         wrong += _stop_everything(stage, watch, outcome)
         watch.close()
@@ -118,6 +123,23 @@ def _play(stage: Stage, kept: Path | None) -> int:
         return _failed(wrong, stage.config)
     showing.end(stage.console, outcome, stage.seconds, kept)
     return 0
+
+
+def _try_on_a_test_ticket(stage: Stage) -> Iterator[str]:
+    """The canary: nothing leaves `observe` before it has been seen what each kind of write sets off."""
+    from psa_copilot import app, config
+    from psa_copilot.engine.flight import Orders
+
+    def tell(line: str) -> None:
+        if line.startswith("waiting until"):
+            stage.sandbox.advance(CANARY_WAITS)
+
+    orders = Orders(agree=lambda _: True, mailbox=lambda _: not stage.sandbox.mailbox(), tell=tell)
+    with in_its_time(stage.sandbox.clock_url):
+        report = asyncio.run(app.try_canary(config.load(stage.config), CANARY, orders))
+    showing.canary(stage.console, report)
+    if not report.is_clean:
+        yield "the canary: not every kind of write came home clean"
 
 
 @contextmanager
@@ -163,7 +185,7 @@ def _settings(psa: str, url: str, server: ScriptedModel | None) -> Mapping[str, 
         "web": {"listen": address, "url": f"http://{address}"},
         "connections": {
             CONNECTION: connection
-            | {"client_id": "demo", "poll_every": "60s", "accept_risk": True, "statuses": {BOARD: MEANINGS}}
+            | {"client_id": "demo", "poll_every": "60s", "statuses": {BOARD: MEANINGS}}
             | {"desk": DESK}
         },
         "plugins": {"summarize": {"mode": "act", "after_messages": 3}, "stale_sweeper": SWEEPER},
@@ -180,6 +202,7 @@ DESK: Mapping[str, Any] = {
     "hours": {"*": {"days": "mon-fri", "open": "08:00", "close": "17:30", "zone": "Europe/London", "holidays": "none"}},
     "vips": ["Dr. Samir Quist"],
     "client_it": ["Client IT"],
+    "own_company": "Lantern IT",
     "co_managed": ["Harbor Lane Accounting"],
 }
 SWEEPER: Mapping[str, Any] = {

@@ -51,6 +51,19 @@ def command(config: Path, clock_url: str, *words: str) -> str:
 
 
 @contextmanager
+def in_its_time(clock_url: str) -> Iterator[None]:
+    """What this process does lives in the sandbox's time."""
+    before = os.environ.get(CLOCK)
+    os.environ[CLOCK] = clock_url
+    try:
+        yield
+    finally:
+        os.environ.pop(CLOCK)
+        if before is not None:
+            os.environ[CLOCK] = before
+
+
+@contextmanager
 def _process(log: Path, env: dict[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
     typed = [sys.executable, "-m", "psa_copilot.cli", *words]
     with log.open("w", encoding="utf-8") as errors:

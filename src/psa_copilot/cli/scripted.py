@@ -44,7 +44,7 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "LARK-XRAY-01": _recap(
         "waiting on us to bring the X-ray PC back",
         "before 11:00",
-        ("LARK-XRAY-01 is dead since 7: no light, no fan, nothing on the screen", 1),
+        ("LARK-XRAY-01 is dead since this morning: no light, no fan, nothing on the screen", 1),
         [("another socket and another power cable", "still nothing", [2])],
     ),
     "MP-7730-0417": _recap(
@@ -60,7 +60,7 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "40 GB of old scans": _recap(
         "waiting on us to find what fills the share",
         "",
-        ("nobody can save to the share M: since 6:30", 1),
+        ("nobody can save to the share M: since 5:00", 1),
         [("40 GB of old scans moved to the archive", "full again after twenty minutes", [2, 3])],
     ),
     "labels from door 1": _recap(

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from psa_copilot.cli.expected import STORIES, Note, Outcome, is_ours
 from psa_copilot.cli.watching import CONNECTION, in_one_line
+from psa_copilot.engine.flight import Report
 from psa_copilot.models import Origin, Ticket
 from psa_copilot.store import Store, WriteRow
 from psa_copilot.survey.titles import folded
@@ -51,6 +52,13 @@ def desk(console: Console, database: Path, digest: Mapping[str, Any]) -> None:
     console.print(table)
     head(console, "What `psa-copilot digest` says first, with nothing written:")
     say(console, str((digest.get("first") or {}).get("says", "nothing")))
+
+
+def canary(console: Console, report: Report) -> None:
+    """What each kind of write set off on a test ticket."""
+    kinds = ", ".join(f"{one.kind} {one.state}" for one in report.trials)
+    head(console, "`psa-copilot check --canary`, before anything may be written:")
+    say(console, f"{kinds}; {report.wait.seconds // 60} minutes later the mailbox is {report.mailbox}")
 
 
 def _open_tickets(database: Path) -> list[Ticket]:
