@@ -17,8 +17,9 @@ def revive(session: Session, now: datetime) -> int:
         change.state = "open"
     for write in writes:
         write.state = "sending" if write.sent else "pending"
-    for row in (*changes, *writes):
+    dead: list[ChangeRow | WriteRow] = [*changes, *writes]
+    for row in dead:
         row.failures, row.not_before = 0, now
         row.attempt += 1  # the engine never runs a number again that is over
         session.add(row)
-    return len(changes) + len(writes)
+    return len(dead)
