@@ -22,10 +22,12 @@ from psa_copilot import ActorClass, Message, Ref, Thread, Ticket
 from psa_copilot.text import picker
 from psa_copilot.text.classifier import Case, Classifier, Example
 from psa_copilot.text.injection import Detector
+from psa_copilot.text.outcome import Risk
 from psa_copilot.text.similarity import Index
 
 Row = Mapping[str, Any]
 CANDIDATES = 20
+KNOWN_AT_OPENING = ("contact_type", "location", "caller", "opened_by")
 INPUTS = (
     ("text",),
     ("subject", "body"),
@@ -120,10 +122,32 @@ def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
             }
 
 
+def outcome(work: Work) -> Iterator[dict[str, Any]]:
+    """The chance of `--field` for each ticket, from what is known when it opens."""
+    label = work.label_of("sla_breached")
+    known = [row for row in work.train if label(row)]
+    truth = [label(row) in ("1", "True", "true") for row in known]
+    risk = Risk.fit([_facts(row) for row in known], [_opened(row) for row in known], truth)
+    for row in work.test:
+        yield {"id": row["id"], "score": round(risk.chance(_facts(row), _opened(row)), 4)}
+
+
+def _facts(row: Row) -> dict[str, str]:
+    """The columns that are known at opening, and no other."""
+    names = [name for name in row if (name.startswith("open_") or name in KNOWN_AT_OPENING)]
+    return {name: str(row[name]) for name in sorted(names) if row[name] not in (None, "")}
+
+
+def _opened(row: Row) -> datetime:
+    moment = datetime.fromisoformat(str(row["opened_at"]))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 TASKS: dict[str, Callable[[Work], Iterable[dict[str, Any]]]] = {
     "duplicates": duplicates,
     "injection-detect": injection_detect,
     "injection-twins": injection_twins,
+    "outcome": outcome,
     "routing": routing,
     "summary": summary,
 }
