@@ -25,12 +25,13 @@ from psa_copilot.testing.model_server import model_server
 
 MANY = 40_000
 BATCH = 10
-SYNCED_WITHIN = 5400.0
-SWEPT_WITHIN = 600.0
+MIRRORED = "SELECT count(*) FROM flag WHERE name = 'backfilled'"
+MIRRORED_WITHIN = 1800.0
+SWEPT_WITHIN = 1800.0
 WRITTEN_WITHIN = 120.0
-SWEEPS = 3
+SWEEPS = 2
 BLOCKED_GOAL_MS = 200.0
-ASKED_EVERY = 0.02
+ASKED_EVERY = 0.05
 BOARD = "Help Desk"
 OLD = {
     "New": "new",
@@ -80,24 +81,24 @@ def backlog(many: int = MANY) -> dict[str, Any]:
 
 def _backlog(psa: Sandbox, daemon: Copilot, many: int) -> dict[str, Any]:
     began = time.monotonic()
-    with asking(daemon, psa) as while_reading:
-        until(daemon.is_ready, SYNCED_WITHIN, "first contact")
-        until(daemon.is_settled, SYNCED_WITHIN, f"{many} tickets with their messages", every=1.0)
-    read_s = round(time.monotonic() - began, 1)
-    print(f"  {many} open tickets read after {read_s} s", flush=True)
-    _after_sweeps(daemon, 1)  # the first one that sees all of them
+    until(daemon.is_ready, MIRRORED_WITHIN, "first contact")
+    until(lambda: bool(daemon.count(MIRRORED)), MIRRORED_WITHIN, f"{many} tickets", every=1.0)
+    mirrored_s = round(time.monotonic() - began, 1)
+    print(f"  {many} open tickets mirrored after {mirrored_s} s", flush=True)
+    _after_sweeps(daemon, 2)  # the second one has seen all of them
     cpu, at = _cpu(daemon), time.monotonic()
-    with asking(daemon, psa) as while_sweeping:
+    with asking(daemon, psa) as asked:
         seconds = _after_sweeps(daemon, SWEEPS)
     share = round((_cpu(daemon) - cpu) / (time.monotonic() - at), 3)
     from_the_past = writes(psa)
     listed, listing_s = _command(daemon, "backlog", "stale_sweeper", "--limit", "20")
     released, releasing_s = _command(daemon, "release", "stale_sweeper", "--batch", str(BATCH))
     until(lambda: len(writes(psa)) >= BATCH, WRITTEN_WITHIN, f"{BATCH} notes")
-    _after_sweeps(daemon, 2)
+    _after_sweeps(daemon, 1)
     told = {
         "tickets": many,
-        "read_s": read_s,
+        "mirrored_s": mirrored_s,
+        "messages_read_of": daemon.count("SELECT count(*) FROM ticket WHERE message_state <> 'none'"),
         "writes_from_the_past": len(from_the_past),
         "backlog": listed["waiting"],
         "backlog_tickets": daemon.count("SELECT count(DISTINCT ticket) FROM backlog"),
@@ -107,13 +108,12 @@ def _backlog(psa: Sandbox, daemon: Copilot, many: int) -> dict[str, Any]:
         "notes": len(writes(psa)),
         "noted_tickets": len({row["path"] for row in writes(psa)}),
         "sweep_s": seconds,
-        "cpu_share_at_rest": share,
+        "cpu_share": share,
         "resident_mb": daemon.resident(),
-        "blocked_while_reading_ms": while_reading.told(),
-        "blocked_while_sweeping_ms": while_sweeping.told(),
-        "goal_blocked_ms": BLOCKED_GOAL_MS,
+        "answers_ms": asked.told(),
+        "goal_answers_p99_ms": BLOCKED_GOAL_MS,
     }
-    told["met"] = while_sweeping.told()["p99"] <= BLOCKED_GOAL_MS
+    told["met"] = asked.told()["p99"] <= BLOCKED_GOAL_MS
     if from_the_past or told["notes"] != BATCH or told["noted_tickets"] != BATCH or told["backlog_tickets"] < many:
         raise RuntimeError(f"not as promised: {told}")
     return told
@@ -200,11 +200,14 @@ class Asked:
                 self.took[url].append(1000 * (time.perf_counter() - began))
 
     def told(self) -> dict[str, Any]:
-        """Of the daemon; `machine` is the longest wait for a process that had nothing to do."""
-        ours, *others = (sorted(took) for took in self.took.values())
-        shares = {"p50": 0.5, "p99": 0.99, "p999": 0.999, "worst": 1.0}
-        of_ours = {name: round(ours[min(len(ours) - 1, int(share * len(ours)))], 1) for name, share in shares.items()}
-        return {"asked": len(ours), **of_ours, "machine": round(max(max(took) for took in others), 1)}
+        """Of the daemon; and, to see what the machine itself takes, of the sandbox beside it."""
+        ours, others = self.took.values()
+        return {"asked": len(ours), **_shares(ours), "sandbox": _shares(others)}
+
+
+def _shares(took: list[float]) -> dict[str, float]:
+    ordered, shares = sorted(took), {"p50": 0.5, "p99": 0.99, "p999": 0.999, "worst": 1.0}
+    return {name: round(ordered[min(len(took) - 1, int(share * len(took)))], 1) for name, share in shares.items()}
 
 
 @contextmanager

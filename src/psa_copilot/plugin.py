@@ -173,6 +173,10 @@ class Plugin(ABC):
     def __init__(self, settings: PluginSettings) -> None:
         self.settings = settings
 
+    def listens_to(self) -> frozenset[EventKind]:
+        """Which of the events in `on` it wants to hear of as it is set up; each one is a run on record."""
+        return self.on
+
     def asks_for(self) -> frozenset[str]:
         """Which of its `wishes` it may ask for as it is set up; the canary tries these."""
         return self.wishes

@@ -49,6 +49,10 @@ class StaleSweeper(Plugin):
 
     settings: SweeperSettings
 
+    def listens_to(self) -> frozenset[EventKind]:
+        """What has gone stale is found by sweeps; only a bare thanks that reopened a ticket is an event."""
+        return self.on if self.settings.restore_thanks else frozenset()
+
     def asks_for(self) -> frozenset[str]:
         """Notes where nudges or closing rules write some; the status where a rule closes or a thanks is restored."""
         closes = bool(self.settings.closing)

@@ -109,11 +109,10 @@ class Dispatch:
         news = tuple(event for event in events if is_news([event]) and event.id <= newest)
         return Change(thread_id=thread.id, revision=thread.revision, events=news, key=f"rev:{thread.revision}")
 
-    @staticmethod
-    def _fits(enabled: EnabledPlugin, change: Change, thread: Thread, line: Line) -> bool:
+    def _fits(self, enabled: EnabledPlugin, change: Change, thread: Thread, line: Line) -> bool:
         if origin_of(thread.ticket, line.settings.desk) not in enabled.settings.origins:
             return False  # alerts are most of the volume on many desks; not even a row is kept for each
-        on = enabled.plugin_class.on
+        on = self._plugins[enabled.name].listens_to()
         return any(event.kind in on for event in change.events) and matches(enabled.settings.when, thread.ticket)
 
     async def _run(
