@@ -89,8 +89,9 @@ class Description:
     def errors(self, pointer: str, value: Json) -> Iterator[tuple[str, str, str, Json]]:
         """What is wrong with a value by the schema at a pointer: where, which rule, in words, and the value there."""
         for error in self._validator(pointer).iter_errors(value):
-            where = "/".join(str(part) for part in error.absolute_path)
-            yield where, str(error.validator), error.message[:200], error.instance
+            for one in _closest(error):
+                where = "/".join(str(part) for part in one.absolute_path)
+                yield where, str(one.validator), one.message[:200], one.instance
 
     def _validator(self, pointer: str) -> OAS30Validator:
         if pointer not in self._validators:
@@ -106,6 +107,26 @@ class Description:
         empty: Registry[Json] = Registry()
         filled: Registry[Json] = empty.with_resource(HERE, resource)
         return filled
+
+
+def _closest(error: Any) -> Iterator[Any]:
+    """What fits none of several schemas is wrong in the words of the one that it comes closest to."""
+    if error.validator != "anyOf":
+        yield error
+        return
+    branches: dict[int, list[Any]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    shaped = [errors for errors in branches.values() if not any(_is_of_another_kind(one) for one in errors)]
+    if not shaped:
+        yield error
+        return
+    for inner in min(shaped, key=len):
+        yield from _closest(inner)
+
+
+def _is_of_another_kind(error: Any) -> bool:
+    return error.validator in ("type", "required") and not error.relative_path
 
 
 def _pattern(template: str) -> str:

@@ -125,7 +125,7 @@ class Notes:
         return self._receipt(row) if _reads(row, action.body) else None
 
     async def _one(self, ref: Ref, note: str, doing: str) -> Row:
-        asked = {"ticket_id": ref.remote_id, "includehtmlnote": "true"}
+        asked = {"ticket_id": ref.remote_id, "includedetails": "true"}
         return await self._site.row(f"{ACTIONS}/{note}", asked, doing=doing)
 
     def _receipt(self, row: Row) -> Receipt:

@@ -81,7 +81,7 @@ class Served:
             ("GET", "priority"): self._priorities,
             ("GET", "team"): lambda asked: self._rows(self._desk.teams),
             ("GET", "tickettype"): lambda asked: self._rows(self._desk.types),
-            ("GET", "category"): lambda asked: self._rows(self._desk.categories),
+            ("GET", "category"): lambda asked: [_without(row, "name") for row in self._desk.categories],
             ("GET", "outcome"): self._outcomes,
             ("GET", "client"): lambda asked: self._listed("clients", self._desk.clients, asked),
             ("GET", "site"): lambda asked: self._listed("sites", self._decimal(self._desk.sites, "client_id"), asked),
@@ -217,7 +217,7 @@ class Served:
         return [row for row in rows if not (system and row["who_type"] == 2)]
 
     def _action(self, row: Row, asked: Asked) -> Row:
-        html = is_true(asked.query.get("includehtmlnote", ""))
+        html = is_true(asked.query.get("includedetails" if asked.number else "includehtmlnote", ""))
         return {name: value for name, value in shown(row).items() if html or name != "note_html"}
 
     def _write_actions(self, asked: Asked) -> Answer:
@@ -259,6 +259,10 @@ class Served:
     def _demand(self, right: str, asked: Asked) -> None:
         if not self._parts.logins.may(asked.request.headers, right):
             raise Refused(403, "You do not have permission to do this.")
+
+
+def _without(row: Row, *names: str) -> Row:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def told_as(status: int, content: object) -> Answer:
