@@ -23,6 +23,7 @@ from psa_copilot.text import picker
 from psa_copilot.text.classifier import Case, Classifier, Example
 from psa_copilot.text.injection import Detector
 from psa_copilot.text.outcome import Risk
+from psa_copilot.text.personal import find_identifiers
 from psa_copilot.text.similarity import Index
 
 Row = Mapping[str, Any]
@@ -143,11 +144,19 @@ def _opened(row: Row) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def pii(work: Work) -> Iterator[dict[str, Any]]:
+    """Where direct identifiers stand in each text."""
+    for row in work.test:
+        spans = [[found.start, found.end, found.kind] for found in find_identifiers(str(row.get("text") or ""))]
+        yield {"id": row["id"], "spans": spans}
+
+
 TASKS: dict[str, Callable[[Work], Iterable[dict[str, Any]]]] = {
     "duplicates": duplicates,
     "injection-detect": injection_detect,
     "injection-twins": injection_twins,
     "outcome": outcome,
+    "pii": pii,
     "routing": routing,
     "summary": summary,
 }
@@ -160,7 +169,7 @@ def case_of(row: Row) -> Case:
         said = "\n".join(str(message.get("text") or "") for message in row["messages"])
         return Case(str(row.get("subject") or row.get("title") or ""), said, contact)
     for names in INPUTS:
-        if any(name in row for name in names):
+        if names[0] in row:
             title, text = ([str(row.get(name) or "") for name in names] + [""])[:2]
             return Case(title, text, contact)
     raise SystemExit(f"row {row.get('id')!r} has none of {', '.join('+'.join(names) for names in INPUTS)}, messages")

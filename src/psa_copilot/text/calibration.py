@@ -12,9 +12,11 @@ Floats = NDArray[np.float64]
 TEMPERATURES = np.geomspace(0.5, 20.0, 40)
 FEWEST_ABOVE = 12
 """Choices above a bar, fewer of which show nothing."""
-SURENESS = 1.0
+SURENESS = 2.0
 """Standard errors by which the rate above the bar may lie under the goal, at most `GIVE`."""
 GIVE = 0.03
+NEVER = 2.0
+"""A bar that no confidence reaches."""
 
 
 def softmax(scores: Floats, temperature: float) -> Floats:
@@ -70,7 +72,7 @@ def _sigmoid(values: Floats) -> Floats:
 
 
 def bar_for(confidence: Floats, right: NDArray[np.bool_], goal: float) -> float:
-    """The lowest confidence at and above which the goal was met, surely enough; 2.0, which nothing reaches, when none.
+    """The lowest confidence at and above which the goal was met, surely enough; `NEVER` when there is none.
 
     On few rows the goal is met by chance; so the rate less its standard error counts, down to `GIVE` under the goal.
     """
@@ -84,4 +86,4 @@ def bar_for(confidence: Floats, right: NDArray[np.bool_], goal: float) -> float:
     met = (rate >= goal) & (sure >= goal - GIVE) & (counts >= FEWEST_ABOVE)
     last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
     places = np.flatnonzero(met & last_of_equals)
-    return float(confidence[order][places[-1]]) if len(places) else 2.0
+    return float(confidence[order][places[-1]]) if len(places) else NEVER

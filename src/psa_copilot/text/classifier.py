@@ -28,6 +28,8 @@ GOAL = 0.9
 """The share of decided tickets that shall be right."""
 FEWEST = 30
 """Examples, below which nothing is learned but the most usual value."""
+DECIDES_FROM = 150
+"""Examples, below which nothing is decided: a desk's first tickets do not show what else will come."""
 MOST = 12_000
 """Examples that are learned from: the last ones."""
 FOLDS = 4
@@ -339,7 +341,8 @@ def _learn(examples: Sequence[Example], labels: Sequence[str], goal: float) -> t
     chances = calibration.softmax(scores, temperature)
     measures = _measures(scores, chances, nearest, truth)
     right = np.asarray(chances.argmax(axis=1) == truth, np.bool_)
-    bar = calibration.bar_for(_crossed(measures, right, folds), right, goal)
+    enough = len(examples) >= DECIDES_FROM
+    bar = calibration.bar_for(_crossed(measures, right, folds), right, goal) if enough else calibration.NEVER
     weights, base = _linear(rows, truth, len(labels))
     scale = np.abs(weights).max(axis=0) / 127 + 1e-12
     learned = _Learned(

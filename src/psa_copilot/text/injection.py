@@ -25,6 +25,7 @@ from psa_copilot.text.vectors import embed
 MOST_FALSE_ALARMS = 0.05
 """Share of clean training texts that may be flagged."""
 FOLDS = 4
+_EDGE = -0.5
 
 _TAGGED = re.compile(
     r"<!--.*?(?:-->|$)|<\|?(?P<tag>system|instructions?|assistant|prompt|im_start)\b[^>]*>.*?(?:</?\|?(?P=tag)\|?>|$)|"
@@ -158,7 +159,8 @@ class Detector:
             part = cls._fitted([text for text, apart in zip(texts, out, strict=True) if not apart], truth[~out], 0.0)
             unseen[out] = part._raw([text for text, apart in zip(texts, out, strict=True) if apart])
         clean = np.sort(unseen[~truth])[::-1]
-        threshold = float(clean[int(MOST_FALSE_ALARMS * len(clean))]) + 1e-6
+        # Where all is told apart, every threshold between the two would do; not one at the edge of the clean ones.
+        threshold = max(float(clean[int(MOST_FALSE_ALARMS * len(clean))]) + 1e-6, _EDGE)
         return cls._fitted(texts, truth, threshold)
 
     @classmethod
