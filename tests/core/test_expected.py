@@ -41,6 +41,12 @@ def note(name: str, text: str = "", *, internal: bool = True, at: datetime = NOO
     return told | {"versions": [{"by": "copilot", "text": body}]}
 
 
+def spoken(name: str) -> dict[str, Any]:
+    """What the customer had said before."""
+    text = SAYS.get(name, "All is well.")
+    return {"ticket": int(NUMBERS[name]), "text": text, "versions": [{"by": "mail", "text": text}]}
+
+
 def decided(name: str, verdict: str, reason: str = "", model: str = "") -> DecisionRow:
     where: dict[str, Any] = {"connection": "main", "thread_id": f"main/{NUMBERS[name]}", "ticket": NUMBERS[name]}
     return DecisionRow(at=NOON, plugin="p", wish={}, verdict=verdict, reason=reason, model=model, **where)
@@ -48,7 +54,8 @@ def decided(name: str, verdict: str, reason: str = "", model: str = "") -> Decis
 
 RECAPS = ("xray", "printer", "mill", "injection", "vpn")
 NUDGE = note("quote", "Nudge: the date has passed.", at=NOON + timedelta(hours=1))
-NOTES = (*map(note, RECAPS), NUDGE)
+OURS = (*map(note, RECAPS), NUDGE)
+NOTES = (*OURS, *map(spoken, RECAPS))
 DECISIONS = (decided("vpn", "dropped", ITS_OWN_IT), decided("human", "dropped", BY_MARTA))
 HELD = BacklogRow(
     connection="main",
@@ -67,7 +74,8 @@ def digest(first: str = "laptop", count: int = FOLDED, named: Sequence[str] = ()
     tickets = [{"ticket": f"main/{NUMBERS[name]}"} for name in named]
     alerts = {"key": "same_alert", "count": count, "tickets": [{"ticket": "main/99"}]}
     other = {"key": "unassigned", "count": len(tickets), "tickets": tickets}
-    return {"first": {"ticket": {"ticket": f"main/{NUMBERS[first]}"}}, "findings": [other, alerts]}
+    counts = {"confidential": 1}
+    return {"counts": counts, "first": {"ticket": {"ticket": f"main/{NUMBERS[first]}"}}, "findings": [other, alerts]}
 
 
 def outcome(**other: Any) -> Outcome:
@@ -78,12 +86,14 @@ def outcome(**other: Any) -> Outcome:
         "decisions": DECISIONS,
         "backlog": (HELD,),
         "digest": digest(),
+        "looks": {"thanks": ["summarize"], "away": ["summarize"]},
+        "away_until": {"away": NOON + timedelta(days=9)},
     }
     return Outcome(**usual | other)
 
 
 def without(name: str) -> list[Mapping[str, Any]]:
-    return [one for one in NOTES if str(one["ticket"]) != NUMBERS[name]]
+    return [one for one in OURS if str(one["ticket"]) != NUMBERS[name]]
 
 
 def instead(name: str, text: str = "", **how: Any) -> Outcome:
@@ -131,6 +141,20 @@ WRONG: Mapping[str, tuple[str, Callable[[], Outcome]]] = {
     "thanks are wished about": (
         "expected no wish",
         lambda: outcome(decisions=[*DECISIONS, decided("thanks", "dropped")]),
+    ),
+    "an alert is looked at": (
+        "'alert-7': a plugin has looked at it",
+        lambda: outcome(looks={**outcome().looks, "alert-7": ["summarize"]}),
+    ),
+    "nobody looks": ("Thanks on a resolved ticket: nobody has looked", lambda: outcome(looks={})),
+    "nobody knows who is away": ("takes the customer to be back at None", lambda: outcome(away_until={})),
+    "the model invents": (
+        "our note invents",
+        lambda: outcome(
+            model="openai/scripted",
+            decisions=by_model("openai/scripted").decisions,
+            notes=[*without("mill"), note("mill", "Recap: call Bartholomew at 10:15.")],
+        ),
     ),
     "thanks reopen": ("status from '' to 'New'", lambda: after("thanks", status="New")),
     "somebody away is nudged": ("expected no note", lambda: more("away", "Nudge: silent.")),

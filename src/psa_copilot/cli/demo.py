@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import yaml
 from rich.console import Console
 
 from psa_copilot.cli import output, showing
-from psa_copilot.cli.expected import KEY, Outcome, failures
+from psa_copilot.cli.demo_config import DATABASE, write_config
+from psa_copilot.cli.expected import failures
 from psa_copilot.cli.processes import command, daemon_beside, end, in_its_time, sandbox_beside
 from psa_copilot.cli.watching import CONNECTION, Watch
 from psa_copilot.errors import ConfigError, CopilotError
@@ -33,25 +33,16 @@ if TYPE_CHECKING:
 
 PSAS, MODELS = ("connectwise",), ("scripted",)
 SCENARIO = "monday"
-DATABASE = "demo.db"
-CONTROL = {"ticket": "900", "armed": "In Progress"}
 CANARY = Ref(connection=CONNECTION, remote_id="901")
 CANARY_WAITS = "16m"
-BOARD = "Help Desk"
-MEANINGS = {
-    "New": "new",
-    "In Progress": "in progress",
-    "Scheduled": "scheduled",
-    "Waiting customer": "waiting on customer",
-    "Waiting vendor": "waiting on vendor",
-    "Resolved": "resolved",
-}
 SPEED = 30
 """Minutes of the desk in two seconds."""
 UP_WITHIN = 40.0
 LOG_LINES = 15
-PEOPLE_COME, MORNING_OVER = timedelta(minutes=75), timedelta(minutes=80)
-TUESDAY, SWEPT = timedelta(hours=25), timedelta(hours=25, minutes=4)
+PEOPLE_COME, MORNING_OVER = timedelta(minutes=75), timedelta(minutes=79)
+TUESDAY, SWEPT = timedelta(hours=25), timedelta(hours=25, minutes=3)
+LEFT_FOR_TUESDAY, LEFT_FOR_THE_END = 3, 2
+"""Deeds of people in the scenario that come later."""
 MORE_TO_SAY, STOPPED = timedelta(minutes=1519), timedelta(minutes=1525)
 LAST_WORD = "printer"
 """The ticket on which a customer writes while everything is stopped."""
@@ -96,7 +87,7 @@ def play(psa: str, *, model: str, keep: bool) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = output.console()
     with _folder(keep=keep) as folder, _model(model) as server, sandbox_beside(psa, SCENARIO, folder) as sandbox:
-        stage = Stage(sandbox, _write_config(folder, psa, sandbox.url, server), console, server)
+        stage = Stage(sandbox, write_config(folder, psa, sandbox.url, server), console, server)
         return _play(stage, kept=stage.config if keep else None)
 
 
@@ -109,13 +100,13 @@ def _play(stage: Stage, kept: Path | None) -> int:
         watch = Watch(stage.sandbox, stage.config.with_name(DATABASE), daemon, stage.console)
         stage.sandbox.speed(SPEED)
         stage.move_to(PEOPLE_COME)
-        watch.until_quiet(stage.starts + MORNING_OVER)
+        watch.until_quiet(stage.starts + MORNING_OVER, LEFT_FOR_TUESDAY)
         stage.move_to(TUESDAY)
-        watch.until_quiet(stage.starts + SWEPT)
+        watch.until_quiet(stage.starts + SWEPT, LEFT_FOR_THE_END)
         outcome = watch.outcome(digest, *_asked(stage.model))
         wrong += failures(outcome)
         showing.came_of_it(stage.console, outcome)
-        wrong += _stop_everything(stage, watch, outcome)
+        wrong += _stop_everything(stage, watch)
         watch.close()
         code = end(daemon)
     wrong += [f"the copilot ended with exit code {code}"] if code else []
@@ -171,56 +162,6 @@ def _asked(server: ScriptedModel | None) -> tuple[str, Sequence[str]]:
     return MODEL, [one.body for one in server.log]
 
 
-def _write_config(folder: Path, psa: str, url: str, server: ScriptedModel | None) -> Path:
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(_settings(psa, url, server), sort_keys=False), encoding="utf-8")
-    return path
-
-
-def _settings(psa: str, url: str, server: ScriptedModel | None) -> Mapping[str, Any]:
-    address = f"127.0.0.1:{_free_port()}"
-    connection = {"use": psa, "url": url, "company": "sandbox", "public_key": KEY, "private_key": "priv"}
-    told: dict[str, Any] = {
-        "database": f"sqlite:///{DATABASE}",
-        "web": {"listen": address, "url": f"http://{address}"},
-        "connections": {
-            CONNECTION: connection
-            | {"client_id": "demo", "poll_every": "60s", "statuses": {BOARD: MEANINGS}}
-            | {"desk": DESK}
-        },
-        "plugins": {"summarize": {"mode": "act", "after_messages": 3}, "stale_sweeper": SWEEPER},
-    }
-    if server is not None:
-        from psa_copilot.cli.scripted import settings
-
-        told["llm"] = dict(settings(server))
-    return told
-
-
-DESK: Mapping[str, Any] = {
-    "control_ticket": CONTROL,
-    "hours": {"*": {"days": "mon-fri", "open": "08:00", "close": "17:30", "zone": "Europe/London", "holidays": "none"}},
-    "vips": ["Dr. Samir Quist"],
-    "client_it": ["Client IT"],
-    "own_company": "Lantern IT",
-    "co_managed": ["Harbor Lane Accounting"],
-}
-SWEEPER: Mapping[str, Any] = {
-    "mode": "act",
-    "nudge": "note",
-    "psa_ladder_off": ["Waiting customer"],
-    "closing": {"quiet-7": {"status": ["Waiting customer"], "to": "Resolved", "after": "1bd"}},
-    "named": ["Resolved"],
-    "sla": "may_change",
-}
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
-
-
 def _until_up(config: Path) -> None:
     """Wait until the daemon has reached the PSA."""
     url = yaml.safe_load(config.read_text(encoding="utf-8"))["web"]["url"]
@@ -239,7 +180,7 @@ def _is_ready(http: httpx.Client) -> bool:
         return False
 
 
-def _stop_everything(stage: Stage, watch: Watch, outcome: Outcome) -> Iterator[str]:
+def _stop_everything(stage: Stage, watch: Watch) -> Iterator[str]:
     """The twelfth story: `pause`, and then the control ticket; what does not hold is named."""
     before = stage.sandbox.notes()
     stage.type("pause", "--why", "the demo is over")

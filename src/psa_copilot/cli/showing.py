@@ -124,9 +124,26 @@ def _kind(note: Note) -> str:
 
 
 def _alone(outcome: Outcome, name: str) -> str:
-    reasons = [f"{row.verdict}: {row.reason}" for row in outcome.refused(name)]
+    reasons = list(_refusals(outcome, name))
     reasons += [f"in the backlog: {row.because}" for row in _held(outcome, name)]
-    return "; ".join(dict.fromkeys(filter(None, (STORIES[name].alone, *reasons)))) or "nothing"
+    if name in outcome.away_until:
+        reasons.append(f"away until {outcome.away_until[name]:%d %B}")
+    if not reasons and not outcome.ours[name]:
+        reasons = [f"{plugin} looked {_times(count)}" for plugin, count in Counter(outcome.looks[name]).items()]
+    return "; ".join(filter(None, (STORIES[name].alone, *reasons)))
+
+
+def _refusals(outcome: Outcome, name: str) -> Iterator[str]:
+    """What the ledger says; a note that is not written because its change was not is told with the change."""
+    told = ""
+    for row in outcome.refused(name):
+        if not told or told not in row.reason:
+            yield f"{row.verdict}: {row.reason}"
+        told = told or row.reason
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _held(outcome: Outcome, name: str) -> Iterator[Any]:

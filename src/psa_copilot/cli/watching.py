@@ -18,10 +18,10 @@ from rich.table import Table
 from psa_copilot.cli.expected import KEY, STORIES, WROTE, Note, Outcome, is_ours, new_lines
 from psa_copilot.models import Ref, Ticket
 from psa_copilot.sandbox import Sandbox
-from psa_copilot.store import BacklogRow, DecisionRow, Store, Transaction, WriteRow
+from psa_copilot.store import DecisionRow, Store, Transaction, WriteRow
 
 CONNECTION = "main"
-LONGEST = 75.0
+LONGEST = 120.0
 """Seconds; a demo that takes longer has failed."""
 QUIET = 2.0
 """Seconds in which nothing may happen before we say that all is quiet."""
@@ -41,8 +41,6 @@ class Watch:
         self._before: dict[str, Ticket] = {}
         self._after: dict[str, Ticket] = {}
         self._decisions: Sequence[DecisionRow] = ()
-        self._backlog: Sequence[BacklogRow] = ()
-        self._looks: dict[str, list[str]] = {}
         self._notes: Sequence[Note] = sandbox.notes()
         self._versions = {note["id"]: len(note["versions"]) for note in self._notes}
         self._told: set[tuple[int | None, str]] = set()
@@ -57,11 +55,14 @@ class Watch:
         """Enough seen."""
         self._store.close()
 
-    def until_quiet(self, after: datetime) -> None:
-        """Watch until the PSA's clock has come so far and the copilot is done too, or for too long."""
+    def until_quiet(self, after: datetime, left: int) -> None:
+        """Watch until the PSA's clock has come so far and all but `left` deeds of people are done, and the copilot too.
+
+        Or for too long.
+        """
         self._moved_at = time.monotonic()
         with self._live() as live:
-            while not self._over(after):
+            while not self._over(after, left):
                 self._look()
                 if live:
                     live.update(self._table())
@@ -81,7 +82,11 @@ class Watch:
     def outcome(self, digest: Mapping[str, Any], model: str, asked: Sequence[str]) -> Outcome:
         """How the desk stands now."""
         self._look()
-        log = self._sandbox.log()
+        log, known = self._sandbox.log(), self._before.items()
+        with self._store.reading() as tx:
+            backlog = tx.backlog.worst(SWEEPER, 1000)
+            looks = {name: [run.plugin for run in tx.ledger.runs(str(ticket.ref))] for name, ticket in known}
+            away = {name: tx.standings.row(ticket.ref).away_until for name, ticket in known}
         writes = [row for row in log if row["committed"] and row["key"] == KEY and "/tickets/" in row["path"]]
         return Outcome(
             before=self._before,
@@ -90,8 +95,9 @@ class Watch:
             mails=self._sandbox.mailbox(),
             writes=writes,
             decisions=self._decisions,
-            backlog=self._backlog,
-            looks=self._looks,
+            backlog=backlog,
+            looks=looks,
+            away_until={name: back for name, back in away.items() if back},
             digest=digest,
             model=model,
             asked=asked,
@@ -110,9 +116,12 @@ class Watch:
         with Live(self._table(), console=self._console, transient=True, refresh_per_second=4) as live:
             yield live
 
-    def _over(self, after: datetime) -> bool:
-        quiet = time.monotonic() - self._moved_at > QUIET and self._sandbox.now() >= after
-        return self._daemon.poll() is not None or self.seconds > LONGEST or quiet
+    def _over(self, after: datetime, left: int) -> bool:
+        if self._daemon.poll() is not None or self.seconds > LONGEST:
+            return True
+        if time.monotonic() - self._moved_at <= QUIET:
+            return False
+        return self._sandbox.now() >= after and self._sandbox.state()["people"]["left"] <= left
 
     def _look(self) -> None:
         self._notes = self._sandbox.notes()
@@ -139,19 +148,12 @@ class Watch:
                 self._before.setdefault(ticket.external_ref, ticket)
                 self._after[ticket.external_ref] = ticket
         self._decisions = list(reversed(tx.ledger.decisions()))
-        self._backlog = tx.backlog.worst(SWEEPER, 1000)
-        self._looks = {
-            name: [run.plugin for run in tx.ledger.runs(str(ticket.ref))] for name, ticket in self._before.items()
-        }
 
     def _knows_all(self, tx: Transaction) -> bool:
-        known = {
-            (ticket.ref.remote_id, message.key)
-            for ticket in self._after.values()
-            for message in tx.mirror.messages(CONNECTION, ticket.ref.remote_id)
-        }
-        tickets = {ticket.ref.remote_id for ticket in self._after.values()}
-        return all((str(n["ticket"]), str(n["id"])) in known for n in self._notes if str(n["ticket"]) in tickets)
+        tickets = {ticket.ref.remote_id for name, ticket in self._after.items() if name in STORIES}
+        known = {(one, message.key) for one in tickets for message in tx.mirror.messages(CONNECTION, one)}
+        spoken = [(str(note["ticket"]), str(note["id"])) for note in self._notes]
+        return all(key in known for key in spoken if key[0] in tickets)
 
     def _tell_decisions(self) -> None:
         for row in self._decisions:
