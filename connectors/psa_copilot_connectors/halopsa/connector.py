@@ -29,6 +29,7 @@ from psa_copilot import (
     Ref,
     Ticket,
     TicketPage,
+    Traces,
     Unsupported,
 )
 from psa_copilot_connectors.halopsa import checks, mapping, webhooks
@@ -42,6 +43,7 @@ from psa_copilot_connectors.halopsa.rows import stamp
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import Site
 from psa_copilot_connectors.halopsa.tickets import Tickets
+from psa_copilot_connectors.halopsa.traces import Looks
 
 
 class HaloPsa(Connector):
@@ -76,6 +78,7 @@ class HaloPsa(Connector):
         self._tickets = Tickets(self._site, self._roster, settings)
         self._changes = Changes(self._site, settings)
         self._notes = Notes(self._site, self._roster, self._tickets, settings)
+        self._looks = Looks(self._site, self._tickets, self._notes)
         self._fields = Fields(self._site, self._roster, self._tickets)
         self._calendars = Calendars(self._site, self._roster, settings)
         self._registrations = webhooks.Registrations(self._site, settings)
@@ -139,6 +142,9 @@ class HaloPsa(Connector):
 
     async def blocks_closing(self, ref: Ref) -> list[str]:
         return await self._tickets.blocks_closing(ref)
+
+    async def traces(self, ref: Ref) -> Traces:
+        return await self._looks.at(ref)
 
     # Writing
 

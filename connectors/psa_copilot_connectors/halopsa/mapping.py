@@ -199,6 +199,22 @@ def to_message(row: Row, ref: Ref, names: Names, accounts: frozenset[str], zone:
     )
 
 
+def to_opening(row: Row, ref: Ref, zone: tzinfo) -> Message | None:
+    """What a ticket was opened with, by its record; None where it says nothing."""
+    sent, said = moment(row.get("dateoccurred"), zone), to_text(row.get("details_html") or row.get("details"))
+    user = number(row.get("user_id"))
+    if not said or sent is None:
+        return None
+    by = ActorClass.CUSTOMER if user else ActorClass.UNKNOWN
+    author = text(row, "user_name") if user else ""
+    return Message(remote_id="details", ticket=ref, by=by, author=author, contact_id=user, text=said, sent_at=sent)
+
+
+def is_opening(row: Row) -> bool:
+    """Whether an action tells what its ticket was opened with."""
+    return text(row, "outcome").casefold() == OPENED and bool(words_of(row))
+
+
 def words_of(row: Row) -> str:
     """What an action says: where there is HTML, `note` is made from it without any line breaks."""
     return to_text(row.get("note_html") or row.get("note") or row.get("emailbody_html") or row.get("emailbody"))

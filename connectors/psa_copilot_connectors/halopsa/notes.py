@@ -36,19 +36,24 @@ class Notes:
 
     def __init__(self, site: Site, roster: Roster, tickets: Tickets, settings: HaloPsaSettings) -> None:
         self._site, self._roster, self._tickets, self._settings = site, roster, tickets, settings
-        self._zone = ZoneInfo(settings.action_zone)
+        self._zone, self._ticket_zone = ZoneInfo(settings.action_zone), ZoneInfo(settings.zone)
 
     async def messages(self, ticket: Ticket) -> tuple[Message, ...]:
         """All messages of a ticket. What it was opened with may stand in its record alone."""
         names, accounts = (await self._roster.at_hand()).names, await self._roster.accounts()
-        rows = await self._on(ticket.ref.remote_id)
+        rows = await self.on(ticket.ref.remote_id)
         try:
             messages = mapping.to_messages(rows, ticket.ref, names, accounts, self._zone)
         except ValueError as exc:
             raise NotReady(self._site.connection, "understand an action", str(exc)) from exc
-        return tuple(messages)
+        opening = None if any(map(mapping.is_opening, rows)) else await self._opening(ticket.ref)
+        return (opening, *messages) if opening else tuple(messages)
 
-    async def _on(self, own: str) -> list[Row]:
+    async def _opening(self, ref: Ref) -> Message | None:
+        return mapping.to_opening(await self._tickets.row(ref.remote_id), ref, self._ticket_zone)
+
+    async def on(self, own: str) -> list[Row]:
+        """The actions of a ticket, as Halo tells them."""
         asked = {"ticket_id": own, "includehtmlnote": "true"}
         rows = await self._site.rows(ACTIONS, asked, doing=f"read the actions of ticket {own}")
         # Filters may be ignored without a word.
@@ -86,7 +91,7 @@ class Notes:
     async def find(self, ref: Ref, marker: str) -> Receipt | None:
         """Our note by its marker. Somebody who quotes our marker is not us, so the author counts too."""
         known = await self._roster.at_hand()
-        for row in await self._on(ref.remote_id):
+        for row in await self.on(ref.remote_id):
             ours = mapping.author_of(row, known.names) == known.directory.ourselves
             if ours and marker_of(mapping.words_of(row)) == marker:
                 return self._receipt(row)

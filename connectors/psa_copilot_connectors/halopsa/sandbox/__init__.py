@@ -69,8 +69,7 @@ class HaloPsaSandbox(PsaSandbox):
 
     def open_ticket(self, line: TicketLine, at: datetime) -> int:
         """A new ticket, without its messages."""
-        said = [message.text for message in line.messages[:1]]
-        return self.tickets.open(line.model_copy(update={"description": ""}) if line.description in said else line, at)
+        return self.tickets.open(line.model_copy(update={"description": line.description or _opening(line, at)}), at)
 
     def find_ticket(self, reference: object) -> int | None:
         """A ticket's id, from its id or somebody else's."""
@@ -209,6 +208,14 @@ class HaloPsaSandbox(PsaSandbox):
         if action and action["actionby_application_id"] and action["last_updated"] == action["actiondatecreated"]:
             for watcher in self.watchers.noted_by_api:
                 watcher(change.ticket, action["_text"])
+
+
+def _opening(line: TicketLine, at: datetime) -> str:
+    """What a ticket is opened with becomes its details; an only message may be held back, and tells nothing yet."""
+    if len(line.messages) < 2 or line.messages[0].role != "customer":
+        return ""
+    first = line.messages[0]
+    return first.text if first.at is None or first.at <= at else ""
 
 
 def _is_login(request: Request) -> bool:

@@ -141,8 +141,10 @@ class Actions:
     # By people and by nobody
 
     def say(self, ticket: int, message: MessageLine, at: datetime) -> int:
-        """A person writes; returns the action's id."""
-        row = self._tickets.rows.rows[ticket]
+        """A person writes; returns the action's id. What a ticket was opened with is told by its first action."""
+        row, there = self._tickets.rows.rows[ticket], self.of(ticket)
+        if len(there) == 1 and there[0]["_text"] == message.text and message.role == "customer" and not message.by:
+            return int(there[0]["id"])
         if message.role == "customer":
             client = self._desk.clients.rows[row["client_id"]]
             users = self._desk.users
