@@ -37,8 +37,8 @@ _WORDS: dict[int, str] = {
     r"stuck|dringend|"
     r"leider|malheureusement|urgente?|helaas",
     1: r"thanks?|thank you|thx|please|appreciate|ok(?:ay)?|fine|danke|bitte|merci|gracias|bedankt|dank",
-    2: r"great|good|nice|happy|pleased|glad|helpful|solved|works (?:now|again|fine)|working (?:now|again)|perfekt|super|"
-    r"prima|toll|parfait|génial|genial|perfecto|geweldig|fijn|top",
+    2: r"great|good|nice|happy|pleased|glad|helpful|solved|works (?:now|again|fine)|working (?:now|again)|perfekt|"
+    r"super|prima|toll|parfait|génial|genial|perfecto|geweldig|fijn|top",
     3: r"excellent|awesome|perfect|amazing|fantastic|wonderful|brilliant|love|outstanding|impressed|hervorragend|"
     r"ausgezeichnet|großartig|excelente|uitstekend",
 }
