@@ -352,6 +352,18 @@ async def test_a_write_of_unknown_fate_is_looked_for_and_not_doubled(canary: Bri
     assert len(psa.ours(test.ticket)) == 1
 
 
+async def test_it_goes_on_where_it_was_unless_it_is_given_up(canary: Bring, psa: Desk) -> None:
+    test = canary(summarize())
+    await test.flies(mailbox=lambda _: None)
+    other = replace(test, ticket=psa.ticket("Hello?", title="Another test of ours", status=QUIET_STATUS))
+    with pytest.raises(ConfigError, match=f"not over yet on main/{test.ticket}"):
+        await other.flies()
+
+    report = await other.flies(anew=True)
+    assert report.is_clean, found(report)
+    assert len(psa.ours(other.ticket)) == 1
+
+
 # -- by command --------------------------------------------------------------------------------------------------
 
 TYPED = ("check", "--wait", "15m", "--yes", "--yes-this-is-a-test-ticket", "--mailbox-empty", "--json", "--canary")

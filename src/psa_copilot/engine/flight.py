@@ -75,7 +75,9 @@ async def fly(config: Config, line: Line, store: Store, ref: Ref, orders: Orders
         raise ConfigError(f"--wait: at least {SHORTEST.seconds} s; rules run every few minutes")
     flight = await _prepared(config, line, store, ref, orders)
     mailbox: Mailbox = "unasked"
-    if flight.plans or flight.going_on:
+    if not (flight.plans or flight.going_on):
+        orders.tell("There is nothing to try that is not clean already; --kind tries one kind again.")
+    else:
         experiment = _experiment(config, line, store, ref, orders, flight)
         if not orders.agree(flight):
             raise CopilotError("nothing was written: nobody has said yes; --yes does")
@@ -96,9 +98,9 @@ async def _prepared(config: Config, line: Line, store: Store, ref: Ref, orders: 
         raise ConfigError(f"{ref} does not look like a test ticket: {'; '.join(doubts)}; {sure}")
     if unknown := [kind for kind in orders.only if kind not in canary.KINDS]:
         raise ConfigError(f"--kind: there is no {', '.join(unknown)}; known: {', '.join(canary.KINDS)}")
-    return preflight.prepare(
-        config, line, store, pulled.ticket, told, orders.only, parent=orders.parent, anew=orders.anew
-    )
+    if orders.anew:
+        preflight.give_up(line, store)
+    return preflight.prepare(config, line, store, pulled.ticket, told, orders.only, parent=orders.parent)
 
 
 def _experiment(config: Config, line: Line, store: Store, ref: Ref, orders: Orders, flight: Flight) -> Experiment:

@@ -47,13 +47,12 @@ def prepare(
     only: Sequence[str] = (),
     *,
     parent: str = "",
-    anew: bool = False,
 ) -> Flight:
     """What is to be tried: what was begun, and what is in use and not clean; with `only`, these whatever they are."""
     plugins = canary.in_use(config, line.name)
     with store.reading() as tx:
         rows = {row.kind: row for row in tx.ledger.canaries(line.name)}
-    begun = [row for row in rows.values() if row.state == "waiting" and not anew]
+    begun = [row for row in rows.values() if row.state == "waiting"]
     _go_on_there(line, ticket, begun)
     wanted = list(only) or [kind for kind in plugins if canary.standing(rows.get(kind), line.fingerprint) != "clean"]
     if "edit_note" in wanted and "add_note internal" not in wanted:
@@ -61,6 +60,15 @@ def prepare(
     going_on = tuple(row.kind for row in begun)
     plans, skipped = _plans([kind for kind in wanted if kind not in going_on], ticket, line, parent)
     return Flight(ticket, told.readers, told.unseen, plugins, plans, going_on, skipped)
+
+
+def give_up(line: Line, store: Store) -> None:
+    """Trials that were begun, wherever, are over; what they have written stays as it is."""
+    with store.transaction() as tx:
+        for row in tx.ledger.canaries(line.name):
+            if row.state == "waiting":
+                row.state, row.done_at = "refused", line.clock.now()
+                row.found = [*row.found, "given up before it was over; what it wrote may stand"]
 
 
 def _go_on_there(line: Line, ticket: Ticket, begun: Sequence[CanaryRow]) -> None:
