@@ -148,6 +148,23 @@ async def test_what_happened_before_the_canary_came_home_is_history(canary: Brin
     assert one.ledger(test.ticket, "summarize") == []
 
 
+async def test_a_suggestion_is_a_note_and_needs_its_canary_too(canary: Bring, copilot: Hire, psa: Desk) -> None:
+    asks = set_field("Priority 2 - High", "blank", mode="suggest")
+    report = await canary(asks).flies(only=("change_field priority",))
+    assert states(report)["change_field priority"] == "clean", found(report)
+    one = await copilot(asks, accept_risk=False)
+    ticket = psa.ticket(messages=1)
+    await one.settle()
+    assert "no canary has been run for add_note internal" in one.ledger(ticket)[0].reason
+    await one.stop()
+
+    assert (await canary(asks).flies()).is_clean
+    two = await copilot(asks, accept_risk=False)
+    ticket = psa.ticket(messages=1)
+    await two.settle()
+    assert two.verdicts(ticket) == ["suggested"]
+
+
 async def test_fields_are_put_back(canary: Bring, psa: Desk) -> None:
     test = canary(set_field("In Progress", field="status"))
     report = await test.flies()
