@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from psa_copilot.sandbox.house import House, Setup
-from tests.contract import connectwise_wire, halopsa_wire
+from tests.contract import autotask_wire, connectwise_wire, halopsa_wire
 from tests.contract.tally import TALLIES
 from tests.contract.wire import Wire
 
-DESCRIBED = {"connectwise": connectwise_wire, "halopsa": halopsa_wire}
+DESCRIBED = {"autotask": autotask_wire, "connectwise": connectwise_wire, "halopsa": halopsa_wire}
 """The descriptions that there are, by the name of the sandbox."""
 
 

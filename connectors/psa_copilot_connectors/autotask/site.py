@@ -163,7 +163,7 @@ class Site:
     async def _found(self) -> Http:
         user = self._settings.username
         doing = f"find the zone of {user}"
-        path = f"/atservicesrest/v1.0/zoneInformation?user={quote(user, safe='')}"
+        path = f"/ATServicesRest/V1.0/ZoneInformation?user={quote(user, safe='')}"
         try:
             told = (await self._http.get(path, doing=doing)).json
         except NotFound as exc:

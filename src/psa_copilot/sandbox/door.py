@@ -77,6 +77,16 @@ class Door:
         """Serve one request to the PSA's API."""
         request = await wire.request()
         at = self._clock.now()
+        refused = self._psa.arrives(request)
+        try:
+            if refused:
+                await self._send(wire, request, at, refused, "")
+            else:
+                await self._let_in(wire, request, at)
+        finally:
+            self._psa.leaves(request)
+
+    async def _let_in(self, wire: Wire, request: Request, at: datetime) -> None:
         writes = self._psa.writes(request)
         fault = self.faults.on_request(writes=writes)
         if fault in DROPPED:

@@ -105,6 +105,13 @@ class PsaSandbox(ABC):
     def failure(self, fault: str) -> Answer:
         """The PSA's own way to say `http_401`, `http_429`, `http_500` or `html_502`."""
 
+    def arrives(self, request: Request) -> Answer | None:
+        """Every request before anything else; an answer for one that is too much beside the others."""
+        return None
+
+    def leaves(self, request: Request) -> None:  # noqa: B027 - few sandboxes count who is inside
+        """The same request when it is over, however it ended."""
+
     def hold(self, request: Request) -> float:
         """Real seconds to hold a request before it is looked at."""
         return 0.0

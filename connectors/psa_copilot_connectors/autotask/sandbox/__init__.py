@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from psa_copilot.sandbox import Answer, Directory, MessageLine, PsaSandbox, Record, Request, TicketLine, World
 from psa_copilot_connectors.autotask.sandbox.desk import API_USERS, FIRST_API, Desk, Login
+from psa_copilot_connectors.autotask.sandbox.limits import Limits
 from psa_copilot_connectors.autotask.sandbox.notes import Notes
 from psa_copilot_connectors.autotask.sandbox.picklists import Picklists
 from psa_copilot_connectors.autotask.sandbox.records import Records
@@ -27,7 +28,6 @@ __all__ = ["AutotaskSandbox"]
 BASE, MOVED = "/ATServicesRest/", "/zone2/ATServicesRest/"
 VERSION = "v1.0"
 CODE = "CODE"
-HOURLY = 10_000
 
 
 class AutotaskSandbox(PsaSandbox):
@@ -46,7 +46,7 @@ class AutotaskSandbox(PsaSandbox):
         self.rules = Rules(self.tickets, self.notes)
         self._work = Work(self.tickets, self.notes)
         self._served = Served(self.tickets, self.notes, self.webhooks, f"{world.url}{BASE}V1.0/")
-        self._requests = 0
+        self._limits = Limits(world)
 
     # The shared machinery asks.
 
@@ -139,6 +139,18 @@ class AutotaskSandbox(PsaSandbox):
             return number if isinstance(number, int) else None
         return _asked_for(request, "ticketid")
 
+    def arrives(self, request: Request) -> Answer | None:
+        """The vendor counts threads per entity, and requests per hour."""
+        return self._limits.arrives(request)
+
+    def leaves(self, request: Request) -> None:
+        """A thread is free again."""
+        self._limits.leaves(request)
+
+    def hold(self, request: Request) -> float:
+        """From half of the hour's requests on, each answer comes later."""
+        return self._limits.latency() / self.world.clock.speed
+
     def failure(self, fault: str) -> Answer:
         """What the vendor answers when it cannot."""
         if fault == "http_401":
@@ -195,14 +207,13 @@ class AutotaskSandbox(PsaSandbox):
 
     def _route(self, request: Request, rest: list[str]) -> Answer:
         login = self._login(request)
-        self._requests += 1
         match rest[0].casefold():
             case "thresholdinformation":
                 return told(
                     {
-                        "externalRequestThreshold": HOURLY,
+                        "externalRequestThreshold": self._limits.most,
                         "requestThresholdTimeframe": 60,
-                        "currentTimeframeRequestCount": self._requests,
+                        "currentTimeframeRequestCount": self._limits.used(),
                     }
                 )
             case "version":

@@ -147,7 +147,7 @@ class Picklists:
             "isPickList": bool(one.picklist),
             "picklistValues": self._values(one.picklist) if one.picklist else None,
             "picklistParentValueField": one.parent,
-            "isSupportedWebhookField": False,
+            "isSupportedWebhookField": {},
         }
 
     def _values(self, name: str) -> list[Row]:

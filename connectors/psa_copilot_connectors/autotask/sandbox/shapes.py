@@ -84,7 +84,7 @@ b isInternalNotesVisibleToComanaged isNonBillable showOnInvoice
 """
 _COMPANY = """
 i companyType ownerResourceID parentCompanyID classification companyCategoryID territoryID
-s companyName companyNumber phone webAddress city country additionalAddressInformation
+s companyName companyNumber phone webAddress city additionalAddressInformation
 d createDate lastActivityDate lastTrackedModifiedDateTime
 b isActive isClientPortalActive isEnabledForComanaged isTaskFireActive isTaxExempt
 """
