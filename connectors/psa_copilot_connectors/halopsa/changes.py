@@ -35,13 +35,16 @@ class Changes:
 
     async def since(self, cursor: str) -> AsyncIterator[list[Row]]:
         """Pages of rows changed at or after a stamp."""
+        seen: set[tuple[str, int]] = set()
         if self._obeys:
             async for rows in self._asked(cursor):
                 yield rows
+                seen = {self.key(row) for row in rows}
+                cursor = max(stamp for stamp, _ in seen)
         if not self._obeys:
-            rows = await self._searched(cursor)
-            for start in range(0, len(rows), PAGE):
-                yield rows[start : start + PAGE]
+            found = [row for row in await self._searched(cursor) if self.key(row) not in seen]
+            for start in range(0, len(found), PAGE):
+                yield found[start : start + PAGE]
 
     def key(self, row: Row) -> tuple[str, int]:
         """What the walk goes by."""
