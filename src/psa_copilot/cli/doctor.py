@@ -1,4 +1,4 @@
-"""Commands for when something is wrong: `doctor` says what, `revive` tries again what was given up."""
+"""Commands for when something is wrong: `doctor` says what; `revive` and `restored` put it right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """These commands become the program's."""
-    for command in (doctor, revive):
+    for command in (doctor, revive, restored):
         app.command()(command)
 
 
@@ -69,3 +69,26 @@ def revive(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) ->
         output.show_json({"revived": count})
     else:
         output.say(f"{count} pieces of work are tried again" if count else "no work was given up")
+
+
+def restored(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Say that the database comes from a backup, once, before the next `psa-copilot run`.
+
+    What happened since the backup is then read as history, on which nobody acts; writes that the backup has promised
+    are looked for in the PSA, and sent only where they are absent. JSON: {"owed": number of such writes}.
+    """
+    from psa_copilot.engine.lock import hold
+
+    settings = desk.read_config(config)
+    path = settings.database_path
+    with hold(path), desk.opened(settings) as store:
+        store.begin_again(desk.now())
+        # The engine remembers work by numbers, and the copy will give the same ones out again.
+        for file in path.parent.glob(f"{path.name}-engine*"):
+            file.unlink()
+        with store.reading() as tx:
+            owed = len(tx.work.writes(state="sending"))
+    if as_json:
+        output.show_json({"owed": owed})
+    else:
+        output.say(f"begins again; {owed} promised writes are looked for first")

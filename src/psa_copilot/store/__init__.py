@@ -20,6 +20,7 @@ from psa_copilot.store.forgetting import FORGET, forget_passing
 from psa_copilot.store.incidents import MODEL_CALLS, Incidents
 from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.mirror import AsOf, Look, Mirror
+from psa_copilot.store.restoring import begin_again
 from psa_copilot.store.reviving import revive
 from psa_copilot.store.standings import Stand, Standings
 from psa_copilot.store.tables import (
@@ -116,6 +117,11 @@ class Store:
         """Owe all work again that was given up; how many pieces."""
         with database.transaction(self._engine) as session:
             return revive(session, now)
+
+    def begin_again(self, now: datetime) -> None:
+        """This database comes from a backup: what was done since is unknown to it."""
+        with database.transaction(self._engine) as session:
+            begin_again(session, now)
 
     def close(self) -> None:
         """Let go of the file."""
