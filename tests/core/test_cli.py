@@ -97,6 +97,7 @@ def errors(outcome: subprocess.CompletedProcess[str], code: int) -> list[str]:
 
 COMMANDS = [
     *("run", "sync", "sandbox", "demo", "ledger", "outbox", "try", "check", "plugins", "pause", "resume"),
+    *("doctor", "revive", "restored"),
     *("rearm", "release", "version", "ledger show", "ledger undo", "ledger approve", "ledger decline", "ledger mark"),
 ]
 

@@ -64,7 +64,7 @@ async def test_a_desk_of_the_first_schema_goes_on_after_the_upgrade(tmp_path: Pa
         before = rows(database)
         assert before["write"] == before["living_note"] == 1
         async with desk.copilot_on(psa, tmp_path) as copilot:
-            await desk.until(lambda: copilot.store is not None and revision(database) == revisions()[0], 30, "upgraded")
+            await desk.until(lambda: revision(database) == revisions()[0], 30, "upgraded")
             after = rows(database)
             assert all(after[name] >= count for name, count in before.items())
             desk.ask_again(psa, second)

@@ -9,13 +9,14 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from typer.testing import CliRunner
 
 from psa_copilot.cli import app
 from psa_copilot.engine.lock import hold
 from psa_copilot.errors import DatabaseHeld
-from psa_copilot.sandbox import running
+from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.store import Store
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.connectors.sandbox_api import human
@@ -88,7 +89,7 @@ async def test_a_backup_under_way_is_restored_and_nothing_is_doubled_or_lost(tmp
             await desk.until(lambda: any("799" in note["text"] for note in ours(psa, later)), 60, "it works as before")
 
 
-def ours(psa: desk.Sandbox, ticket: int) -> list[dict[str, object]]:
+def ours(psa: Sandbox, ticket: int) -> list[dict[str, Any]]:
     return [note for note in psa.notes(ticket) if desk.OURS in note["text"]]
 
 
@@ -109,13 +110,13 @@ async def test_a_promised_write_that_never_left_is_sent_after_the_restore(tmp_pa
                 await asyncio.sleep(0)
             await desk.until(lambda: desk.recaps(psa)[ticket] == 1, 60, "the recap")
         [note] = ours(psa, ticket)
-        human_deletes(psa, ticket, int(str(note["id"])))
+        human_deletes(psa, ticket, int(note["id"]))
         put_back(tmp_path, copy)
         async with desk.copilot_on(psa, tmp_path, write_grace="1s"):
             await desk.until(lambda: desk.recaps(psa)[ticket] == 1, 60, "it is written")
 
 
-def human_deletes(psa: desk.Sandbox, ticket: int, note: int) -> None:
+def human_deletes(psa: Sandbox, ticket: int, note: int) -> None:
     with closing(human(psa.url)) as client:
         client.delete(f"/service/tickets/{ticket}/notes/{note}").raise_for_status()
 
