@@ -66,6 +66,7 @@ def _more() -> dict[str, Json]:
         paths[path]["post"]["responses"] = _answers(_one_or_many(_record(name)), "201")
     paths["/Notification"]["get"]["responses"] = _answers(_list_of({"type": "object"}))
     paths["/Notification"]["post"]["responses"] = _answers(_one_or_many({"type": "object"}), "201")
+    paths["/InstanceInfo"]["get"]["responses"] = _answers({"type": "object"})
     for told in paths.values():
         if "delete" in told:
             told["delete"]["responses"] = _answers(ANY)
