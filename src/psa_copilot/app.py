@@ -119,7 +119,7 @@ class Daemon:
     async def _tidy(self) -> None:
         """Let go of what is over: in the engine, and in the store as `keep:` says."""
         await self.engine.tidy()
-        self.store.forget(self.config.keep.model_dump(), self.clock.now())
+        await asyncio.to_thread(self.store.forget, self.config.keep.model_dump(), self.clock.now())
 
     async def _poll(self, sync: Sync) -> None:
         was_ok = sync.line.ok

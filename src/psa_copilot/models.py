@@ -247,6 +247,8 @@ class Message(Value):
     """Name of who wrote it, for people."""
     author_id: str = ""
     """Identifier of the account that wrote it, where the PSA tells."""
+    entered_by: str = ""
+    """Identifier of the account that entered it, where the PSA tells: a program may write in somebody's name."""
     contact_id: str = ""
     """Remote id of the contact that wrote it."""
     internal: bool = False

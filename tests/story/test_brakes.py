@@ -159,7 +159,9 @@ async def test_a_mirrored_ticket_gets_no_note_before_somebody_says_where_notes_g
     one = await copilot(summarize())
     plain = psa.ticket(messages=4, id="our-own-17")
     ticket = psa.ticket(messages=3, id="OTHER-SYSTEM-17")
+    await one.settle()
     psa.sets(ticket, "priority", CRITICAL, by="api2")
+    await one.settle()
     psa.customer_replies(ticket, NEWS)
     await one.settle()
     assert psa.writes(ticket) == []

@@ -175,6 +175,7 @@ def to_message(row: Row, ref: Ref, accounts: frozenset[str]) -> Message:
         by=by,
         author=name_in(row, "member") or name_in(row, "contact") if by.is_human else "",
         author_id=author_of(row),
+        entered_by=str(row.get("createdBy") or row.get("enteredBy") or info(row).get("enteredBy") or ""),
         contact_id=id_in(row, "contact"),
         internal=_is_internal(row),
         text=to_text(row.get("text") or row.get("notes")),

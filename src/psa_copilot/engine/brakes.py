@@ -35,7 +35,7 @@ def _origin(case: Case) -> Verdict | None:
 
 def _incident(case: Case) -> Verdict | None:
     """One note on the parent of an incident; silence on its other members."""
-    cluster = case.tx.incidents.of(case.ref)
+    cluster = case.tx.incidents.of(case.ref, case.now)
     if cluster is None or cluster.parent == case.ref.remote_id:
         return None
     parent = case.tx.mirror.ticket(case.line.ref(cluster.parent))
@@ -86,9 +86,9 @@ def _confidential(case: Case) -> Verdict | None:
         return None
     match case.wish:
         case ChangeField(field=Field.TITLE) | Mention():
-            return Verdict("stopped", f"confidential: {why}")
-        case AddNote(body=body) if quotes(body, case.thread):
-            return Verdict("stopped", f"confidential, and the note quotes it: {why}")
+            return Verdict("stopped", f"confidential: {why}", hides=True)
+        case AddNote(body=body) | LogTime(body=body) if quotes(body, case.thread):
+            return Verdict("stopped", f"confidential, and the note quotes it: {why}", hides=True)
     return None
 
 
@@ -123,7 +123,7 @@ def _customers(case: Case) -> Verdict | None:
 
 def _plain(case: Case) -> Verdict | None:
     """Notes are plain text: PSAs turn anything else into something else."""
-    if isinstance(case.wish, AddNote) and _MARKUP.search(case.wish.body):
+    if isinstance(case.wish, AddNote | LogTime) and _MARKUP.search(case.wish.body):
         return Verdict("dropped", "a note with HTML or a table in it; notes are plain text")
     return None
 
@@ -167,6 +167,9 @@ def effects(case: Case, wish: ChangeField) -> list[tuple[str, str]]:
         found.append((status, "is a status that mails"))
     if there and there.touches_sla and case.plugin.settings.sla == "fixed":
         found.append((status, "is a status that moves the SLA"))
+    category = wish.to if wish.field is Field.CATEGORY else wish.along.get(Field.CATEGORY, "")
+    if category and case.plugin.settings.mode == "act":
+        found.append((category, "is a category, which may pull a template or an assignment"))
     if new and new.mails:
         found.append((wish.to, "is a board that mails"))
     if new and new.bills:

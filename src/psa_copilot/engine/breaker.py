@@ -28,10 +28,17 @@ def over(case: Case, mode: str) -> str:
         (DAY, case.line.settings.breaker.per_day, "24 hours"),
     ):
         since = max(case.now - span, rearmed or case.now - span)
-        tickets = case.tx.ledger.tickets_written(case.line.name, by, since)
+        tickets = _tickets(case, mode, since)
         if case.ref.remote_id not in tickets and len(tickets) >= limit:
             return f"{limit} tickets in {name}"
     return ""
+
+
+def _tickets(case: Case, mode: str, since: datetime) -> set[str]:
+    """Tickets written to; what is only suggested is written under a name that all plugins share."""
+    if mode == "act":
+        return case.tx.ledger.tickets_written(case.line.name, case.plugin.name, since)
+    return case.tx.ledger.tickets_suggested(case.line.name, case.plugin.name, since)
 
 
 def an_hour(case: Case, by: str) -> int:

@@ -23,6 +23,8 @@ class Verdict:
     verdict: str
     reason: str = ""
     trips_breaker: bool = False
+    hides: bool = False
+    """The wish's own words are not kept either."""
     not_before: datetime | None = None
     """It may be written, but not before then."""
 
@@ -41,6 +43,8 @@ class Case:
     now: datetime
     happened_at: datetime | None
     """When the newest event behind the wish happened."""
+    decided_at: datetime | None = None
+    """When it was wished, for one that is judged again before it is sent."""
     found: bool = False
     """A sweep asked for it: how long ago it fell due does not make it late."""
 

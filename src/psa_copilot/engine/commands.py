@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from psa_copilot.actions import AddNote, ChangeField, EditNote, action_from
 from psa_copilot.errors import CopilotError
 from psa_copilot.markers import new_marker, signed, unsigned
-from psa_copilot.models import Ref
+from psa_copilot.models import Field, Ref
 from psa_copilot.store import DecisionRow, FeedbackRow, LivingNoteRow, Transaction, WriteRow
 
 UNDO_LIFE = timedelta(hours=4)
@@ -51,6 +51,7 @@ def _reverse(tx: Transaction, write: WriteRow, marker: str) -> tuple[EditNote | 
             f"{action.field.value} of {write.connection}/{write.ticket} goes back to {action.was!r}, "
             f"if it still is {action.to!r}",
             f"{write.plugin} may not change {action.field.value} of this ticket any more",
+            *_sets_off(action.field),
         ]
         return ChangeField(because="undone", field=action.field, to=action.was, was=action.to), effects
     if not isinstance(action, AddNote | EditNote):
@@ -70,6 +71,13 @@ def _reverse(tx: Transaction, write: WriteRow, marker: str) -> tuple[EditNote | 
     return EditNote(because="undone", note_id=note_id, body=body, was=standing), effects
 
 
+def _sets_off(field: Field) -> list[str]:
+    """What a PSA may do by itself when a field goes back."""
+    if field in (Field.STATUS, Field.BOARD):
+        return ["the PSA may mail, close, reopen or move an SLA clock by itself, as it does for anybody who sets it"]
+    return ["the PSA may move an SLA clock by itself"] if field is Field.PRIORITY else []
+
+
 def approve(tx: Transaction, decision_id: int, code: str | None, now: datetime) -> int:
     """Apply a suggestion; its time to live starts now. Returns the write's id."""
     decision = _suggestion(tx, decision_id)
@@ -83,7 +91,18 @@ def approve(tx: Transaction, decision_id: int, code: str | None, now: datetime) 
     if isinstance(wish, AddNote):
         wish = wish.model_copy(update={"body": signed(wish.body, decision.plugin, marker)})
     tx.ledger.turn(decision, "promised", "approved by a human", now)
-    return tx.work.promise(decision, decision.plugin, wish, marker, now, wish.time_to_live)
+    promised = tx.work.promise(decision, decision.plugin, wish, marker, now, wish.time_to_live)
+    for other in _of_same_rule(tx, decision, wish.rule):
+        approve(tx, other.id or 0, None, now)
+    return promised
+
+
+def _of_same_rule(tx: Transaction, decision: DecisionRow, rule: str) -> list[DecisionRow]:
+    """What one rule suggested in the same breath: a change and the note that tells of it are approved as one."""
+    if not rule or decision.run_id is None:
+        return []
+    rows = tx.ledger.decisions_of(decision.run_id)
+    return [row for row in rows if row.verdict == "suggested" and row.wish.get("rule") == rule]
 
 
 def decline(tx: Transaction, decision_id: int, reason: str, now: datetime) -> None:

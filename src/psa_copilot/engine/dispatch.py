@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psa_copilot import logs, metrics
-from psa_copilot.actions import Action, AddNote, Book, ChangeField, LinkTo, LogTime, action_from
+from psa_copilot.actions import Action, AddNote, Book, ChangeField, EditNote, LinkTo, LogTime, action_from
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine import commands
 from psa_copilot.engine.cases import SUGGEST, Case, Verdict
@@ -132,7 +132,7 @@ class Dispatch:
     def _silent(self, tx: Transaction, line: Line, thread: Thread) -> str:
         """Why no plugin is asked at all: a stop, or an incident that is spoken of elsewhere."""
         why = stopped(self._config, line, thread, thread.ticket)
-        cluster = None if why else tx.incidents.of(thread.ticket.ref)
+        cluster = None if why else tx.incidents.of(thread.ticket.ref, line.clock.now())
         is_member = cluster is not None and cluster.parent != thread.ticket.ref.remote_id
         return "part of an incident; what is to be said is said on its first ticket" if is_member else why
 
@@ -173,9 +173,9 @@ class Dispatch:
             run_id = self._add_run(tx, enabled, change, thread, wished, now)
             cases = [self.case(tx, enabled, thread, line, wish, happened_at) for wish in wished.actions]
             cases = [replace(case, found=found_at is not None) for case in cases]
-            refused: set[str] = set()
-            verdicts = [self._decide(case, run_id, refused) for case in cases]
-            self._book(tx, run_id, thread, wished)
+            judged = _together([(case, _foreign(case.wish, thread) or judge(case)) for case in cases])
+            verdicts = [self._decide(case, verdict, run_id) for case, verdict in judged]
+            self._book(tx, run_id, thread, wished, now)
             if "suggested" in verdicts:
                 self._suggest(tx, line, thread, now)
 
@@ -200,9 +200,9 @@ class Dispatch:
         )
 
     @staticmethod
-    def _book(tx: Transaction, run_id: int, thread: Thread, wished: Wished) -> None:
+    def _book(tx: Transaction, run_id: int, thread: Thread, wished: Wished, now: datetime) -> None:
         """What a model took stands with the first decision of the run that asked it."""
-        cluster = tx.incidents.of(thread.ticket.ref) if wished.calls else None
+        cluster = tx.incidents.of(thread.ticket.ref, now) if wished.calls else None
         if cluster is not None:
             tx.incidents.called_model(cluster, len(wished.calls))
         for row in tx.ledger.decisions_of(run_id)[:1]:
@@ -210,20 +210,17 @@ class Dispatch:
             row.cost = sum(call.cost for call in wished.calls)
             row.tokens = sum(call.tokens_in + call.tokens_out for call in wished.calls)
 
-    def _decide(self, case: Case, run_id: int, refused: set[str]) -> str:
-        """`refused` are rules of this run whose change was not let through: what they would say is not said."""
+    def _decide(self, case: Case, verdict: Verdict, run_id: int) -> str:
         tx, enabled, thread, line, wish = case.tx, case.plugin, case.thread, case.line, case.wish
-        verdict = _foreign(wish, thread) or _of_refused_rule(wish, refused) or judge(case)
-        if isinstance(wish, ChangeField) and wish.rule and verdict.verdict not in ("promised", "suggested"):
-            refused.add(wish.rule)
         if verdict.trips_breaker:
             self._trip(tx, enabled, line, verdict, case.now)
-        decision = _decision(thread, case.ticket, enabled.name, run_id, wish.model_dump(mode="json"), verdict, case.now)
+        decision = _decision(thread, case.ticket, enabled.name, run_id, _kept(wish, verdict), verdict, case.now)
         decision.because, decision.evidence = wish.because, list(wish.evidence)
         decision.confidence, decision.happened_at = wish.confidence, case.happened_at
         decision.expires = case.now + (SUGGESTION_LIFE if verdict.verdict == "suggested" else time_to_live(case))
-        if verdict.verdict == "suggested":
+        if enabled.settings.mode == "suggest":
             self._replace_suggestions(tx, case)
+        if verdict.verdict == "suggested":
             decision.code = "".join(secrets.choice(ALPHABET) for _ in range(6))
         tx.ledger.add(decision)
         if verdict.verdict == "promised":
@@ -359,15 +356,29 @@ def body_of(wish: Action) -> str:
 
 def _foreign(wish: Action, thread: Thread) -> Verdict | None:
     """A wish names a ticket of its own thread or none: nothing is written across threads, clients or tenants."""
+    if isinstance(wish, EditNote):
+        return Verdict("dropped", "plugins wish notes; only the outbox edits one, while it is ours")
     if wish.ticket is None or thread.of(wish.ticket):
         return None
     return Verdict("dropped", f"{wish.ticket} does not belong to this thread")
 
 
-def _of_refused_rule(wish: Action, refused: set[str]) -> Verdict | None:
-    if isinstance(wish, AddNote) and wish.rule in refused:
-        return Verdict("dropped", f"the change by rule {wish.rule} was not let through")
-    return None
+def _kept(wish: Action, verdict: Verdict) -> dict[str, Any]:
+    """The wish as the ledger keeps it."""
+    kept = wish.model_dump(mode="json")
+    return kept | {name: "(confidential)" for name in ("body", "to", "was") if verdict.hides and name in kept}
+
+
+def _together(judged: list[tuple[Case, Verdict]]) -> list[tuple[Case, Verdict]]:
+    """What one rule wishes happens whole or not at all: no change without its note, no note without its change."""
+    let = ("promised", "suggested")
+    refused = {case.wish.rule: verdict for case, verdict in judged if case.wish.rule and verdict.verdict not in let}
+    return [
+        (case, Verdict("dropped", f"rule {case.wish.rule} goes whole or not at all: {refused[case.wish.rule].reason}"))
+        if case.wish.rule in refused and verdict.verdict in let
+        else (case, verdict)
+        for case, verdict in judged
+    ]
 
 
 def _decision(

@@ -11,9 +11,10 @@ from psa_copilot import logs, metrics
 from psa_copilot.calendar import Calendar, Calendars
 from psa_copilot.clock import Clock
 from psa_copilot.connector import ConnectionSettings, Connector
+from psa_copilot.engine.views import confidential, origin_of
 from psa_copilot.errors import AuthFailed, PsaError, RateLimited
 from psa_copilot.events import Event, Source
-from psa_copilot.models import ActorClass, Board, Directory, Meaning, Ref, Status, Thread, Ticket
+from psa_copilot.models import ActorClass, Board, Directory, Meaning, Origin, Ref, Status, Thread, Ticket
 from psa_copilot.store import Look, Transaction
 
 log = logs.get("line")
@@ -88,6 +89,7 @@ class Line:
             first_contact=self.first_contact or self.clock.now(),
             ourselves=self.ourselves,
             people=classes,
+            is_person=lambda ticket: origin_of(ticket, self.settings.desk) is Origin.PERSON,
             client_it=frozenset(name.casefold() for name in self.settings.desk.client_it),
         )
 
@@ -123,9 +125,16 @@ class Line:
         return self.confirmed_meaning(ticket) or (known.meaning() if known else None)
 
     def understood(self, thread: Thread) -> Thread:
-        """A thread as plugins get it: with what the status of each ticket means."""
-        tickets = (ticket.model_copy(update={"meaning": self.meaning(ticket)}) for ticket in thread.tickets)
-        return thread.model_copy(update={"tickets": tuple(tickets)})
+        """A thread as plugins get it: with what its statuses mean, and nothing of a confidential ticket beside it."""
+        desk = self.settings.desk
+        hidden = {ticket.ref for ticket in thread.tickets if confidential(ticket, desk)} - {thread.ticket.ref}
+        told = [ticket for ticket in thread.tickets if ticket.ref not in hidden]
+        return thread.model_copy(
+            update={
+                "tickets": tuple(t.model_copy(update={"meaning": self.meaning(t)}) for t in told),
+                "messages": tuple(message for message in thread.messages if message.ticket not in hidden),
+            }
+        )
 
     def calendar(self, ticket: Ticket) -> Calendar:
         """Business time of a ticket's board, with its client's holidays."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from psa_copilot import logs, metrics
@@ -31,6 +31,7 @@ log = logs.get("outbox")
 
 SOON = timedelta(seconds=5)
 A_MOMENT = timedelta(seconds=1)
+SLA_MOVED = "SLA moved"
 JUST_NOW = timedelta(seconds=30)
 PAUSE_LOOK = timedelta(seconds=10)  # `resume` makes them due at once
 
@@ -252,6 +253,7 @@ class Outbox:
         case = Case(
             self._config, line, self._plugin(row), fresh.thread, fresh.ticket, action, tx, now, happened_at=None
         )
+        case = replace(case, decided_at=_wished_at(tx, row))
         verdict = self._switched_off(tx, row, action) or judge_again(case) or _outside_hours(case)
         if verdict is None and isinstance(action, AddNote) and action.living:
             return self._as_living(tx, row, action, fresh)
@@ -264,7 +266,10 @@ class Outbox:
             return Verdict("dropped", f"no plugin {row.plugin} is enabled any more")
         if enabled.settings.mode == "observe":
             return Verdict("observed", "the plugin has been put to observe since")
-        line = self._lines[row.connection]
+        line, state = self._lines[row.connection], tx.ledger.state(row.connection, row.plugin)
+        if state is not None and state.tripped_at is not None and state.tripped_why.startswith(SLA_MOVED):
+            # What was promised within the limit of tickets still goes; what sets off more than it should does not.
+            return Verdict("observed", f"breaker: {state.tripped_why}")
         why = "" if line.settings.accept_risk else canary.missing(tx, line, action)
         return Verdict("observed", why) if why else None
 
@@ -370,7 +375,7 @@ class Outbox:
             return
         if receipt.sla_state == row.sla_before:
             return
-        why = f"SLA moved on {row.connection}/{row.ticket}: {row.sla_before} became {receipt.sla_state}"
+        why = f"{SLA_MOVED} on {row.connection}/{row.ticket}: {row.sla_before} became {receipt.sla_state}"
         with self._store.transaction() as tx:
             tx.ledger.trip(line.name, row.plugin, why, line.clock.now())
         log.error("breaker_tripped", connection=line.name, plugin=row.plugin, why=why)
@@ -441,6 +446,14 @@ class Outbox:
 def _is_ours(note: Message) -> bool:
     """Written by us, and still for the MSP's staff only."""
     return note.by is ActorClass.COPILOT and note.internal
+
+
+def _wished_at(tx: Transaction, row: WriteRow) -> datetime:
+    """When the plugin wished it, however long ago a human approved that."""
+    decision = tx.ledger.decision(row.decision_id)
+    if decision is None:
+        return row.created_at
+    return datetime.fromisoformat(decision.history[0]["at"]) if decision.history else decision.at
 
 
 def _outside_hours(case: Case) -> Verdict | None:

@@ -7,6 +7,7 @@ contract: what a human or the config has forbidden goes before what a budget has
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from psa_copilot.actions import AddNote, ChangeField, EditNote, Mention
@@ -16,11 +17,12 @@ from psa_copilot.engine import brakes, breaker, canary
 from psa_copilot.engine.cases import SUGGEST, Case, Guard, Verdict
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.spoken import muted
-from psa_copilot.engine.views import in_category
+from psa_copilot.engine.views import in_category, is_security
 from psa_copilot.events import Source
 from psa_copilot.markers import unsigned
 from psa_copilot.models import ActorClass, Field, Meaning, Ref, Thread, Ticket
 from psa_copilot.store import Transaction
+from psa_copilot.text.noise import quiet
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 SET_EMPTY, CHANGE_SET = 0.70, 0.85
@@ -173,7 +175,19 @@ def _confirmed(case: Case) -> Verdict | None:
     """A status that no human has given a meaning counts as stop for field writes."""
     needs = isinstance(case.wish, ChangeField) or (isinstance(case.wish, AddNote) and case.wish.purpose == "nudge")
     why = unconfirmed(case.line, case.ticket) if needs else ""
+    if not why and isinstance(case.wish, ChangeField):
+        # Nor is a ticket put into a status of which nobody has said what it means: it might close.
+        why = unconfirmed(case.line, case.ticket.model_copy(update=_status_after(case.ticket, case.wish)))
     return Verdict("stopped", why) if why else None
+
+
+def _status_after(ticket: Ticket, wish: ChangeField) -> dict[str, str]:
+    """Board and status as the write would leave them, as far as it names them."""
+    if wish.field is Field.STATUS:
+        return {"status": wish.to}
+    if wish.field is Field.BOARD and Field.STATUS in wish.along:
+        return {"board": wish.to, "status": wish.along[Field.STATUS]}
+    return {}
 
 
 def unconfirmed(line: Line, ticket: Ticket) -> str:
@@ -189,6 +203,32 @@ def _closing(case: Case) -> Verdict | None:
         return None
     if not case.wish.rule:
         return Verdict("dropped", f"status {case.wish.to!r} closes the ticket; only a closing rule with an id may")
+    why = never_closed(case)
+    return Verdict("dropped", f"no rule closes this ticket: {why}") if why else None
+
+
+def never_closed(case: Case) -> str:
+    """What spares a ticket from every closing rule, whatever has changed since the rule's time came."""
+    if case.ticket.priority_level in (1, None):
+        return f"priority {case.ticket.priority or 'unknown'}"
+    if is_security(case.ticket, case.desk):
+        return "a security event"
+    if is_among(case.ticket.contact, case.desk.vips):
+        return "its contact is a VIP"
+    planned = case.tx.standings.of(case.ticket).appointments
+    return "an appointment is planned" if any(not one.done and one.ends > case.now for one in planned) else ""
+
+
+def _answered(case: Case) -> Verdict | None:
+    """Who has written since is no longer silent: a nudge or a rule that was wished before that is wrong now."""
+    rests_on_silence = bool(case.wish.rule) or (isinstance(case.wish, AddNote) and case.wish.purpose == "nudge")
+    if case.decided_at is None or not rests_on_silence:
+        return None
+    since = case.decided_at.replace(microsecond=0)
+    customers = (ActorClass.CUSTOMER, ActorClass.CLIENT_IT)
+    for message in case.thread.messages:
+        if message.by in customers and message.sent_at >= since and not quiet(message, case.thread):
+            return Verdict("dropped", f"the customer has written since, at {message.sent_at:%d %b %H:%M} UTC")
     return None
 
 
@@ -261,6 +301,8 @@ def noise(case: Case) -> Verdict | None:
     """At most one new note a ticket and day, and so many that concern one technician. Updates in place are free."""
     if not isinstance(case.wish, AddNote) or case.plugin.settings.mode == "observe" or _updates(case):
         return None
+    if case.wish.rule or (case.plugin.settings.mode == "suggest" and _updates_suggestions(case)):
+        return None
     today = case.tx.ledger.new_notes(case.line.name, case.now - DAY)
     on_ticket = [row for row in today if row.ticket == case.ref.remote_id]
     # A hand-off to another tier may say so in a second one.
@@ -272,6 +314,12 @@ def noise(case: Case) -> Verdict | None:
         if sum(_concerns(case, row.ticket, str(row.action.get("body", "")), name) for row in today) >= limit:
             return Verdict("dropped", f"noise: {limit} new notes in 24 hours concern {name}")
     return None
+
+
+def _updates_suggestions(case: Case) -> bool:
+    """A suggestion goes into the one note that there is for all of them."""
+    note = AddNote(body="Suggestions", because="suggestions wait for an answer", living=True)
+    return case.plugin.name != SUGGEST.name and _updates(replace(case, plugin=SUGGEST, wish=note))
 
 
 def _updates(case: Case) -> bool:
@@ -310,6 +358,9 @@ def _concerns(case: Case, ticket: str, body: str, identifier: str) -> bool:
 def _breaker(case: Case) -> Verdict | None:
     """So many tickets an hour and a day; then the plugin is put to observe and a human has to look."""
     mode, _ = effective_mode(case)
+    begins = _begins(case, mode)
+    if isinstance(case.wish, Mention) or (case.happened_at and begins and case.happened_at < begins):
+        return None  # nothing would be written
     why = breaker.over(case, mode) if mode != "observe" else ""
     return Verdict("observed", f"breaker: {why}", trips_breaker=True) if why else None
 
@@ -347,6 +398,6 @@ def acts_from(tx: Transaction, plugin: EnabledPlugin, connection: str) -> dateti
 
 STANDING: tuple[Guard, ...] = (
     _stop, _canary, _merged, _child, *brakes.ALWAYS,
-    _capability, _shape, _allowed, _closing, _confirmed, _was, _human_lock, _touched,
+    _capability, _shape, _allowed, _answered, _closing, _confirmed, _was, _human_lock, _touched,
 )  # fmt: skip
 SPENDING: tuple[Guard, ...] = (_late, _confidence, noise, _breaker)

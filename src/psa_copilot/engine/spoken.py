@@ -56,4 +56,6 @@ def _counts(message: Message, line: Line) -> bool:
     who, commanders = message.author_id.lower(), line.settings.desk.commanders
     if commanders and not is_among(who, commanders):
         return False
+    if message.entered_by and message.entered_by.lower() != who:
+        return False  # a program, or a mail connector, wrote in the technician's name
     return any(p.identifier.lower() == who and p.active and not p.is_api for p in people)

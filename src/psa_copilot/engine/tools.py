@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from psa_copilot.actions import Purpose
 from psa_copilot.config import Config
+from psa_copilot.desk import Desk, is_among
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.policy import stopped_ticket
 from psa_copilot.engine.spending import StoredAnswers, StoredSpend
@@ -68,8 +69,19 @@ class MirroredTickets:
         """Others of the same contact; none where nobody knows whose ticket it is."""
         if ticket.ref.connection != self._connection or not (ticket.contact_id and ticket.company_id):
             return []
+        if self._line is None or self._is_nobody(ticket, self._line.settings.desk):
+            return []
+        desk = self._line.settings.desk
         with self._store.reading() as tx:
-            return tx.mirror.recent_of_contact(ticket, since)
+            return [other for other in tx.mirror.recent_of_contact(ticket, since) if not confidential(other, desk)]
+
+    def _is_nobody(self, ticket: Ticket, desk: Desk) -> bool:
+        """A company that collects what could not be assigned, ours, or an address with many people behind it."""
+        if is_among(ticket.company, desk.catch_all | {desk.own_company}):
+            return True
+        with self._store.reading() as tx:
+            contact = tx.standings.contact(self._connection, ticket.contact_id)
+        return contact is not None and is_among(contact.email, desk.shared_mailboxes)
 
     def other_clients(self, ticket: Ticket) -> list[str]:
         """All companies with tickets here but this one."""
@@ -127,7 +139,7 @@ class Bench:
 
     def _llm(self, plugin: str, thread: Thread, line: Line) -> Llm:
         closed = any(confidential(ticket, line.settings.desk) for ticket in thread.tickets)
-        barred = "a ticket of the thread is confidential" if closed else self._incident(thread)
+        barred = "a ticket of the thread is confidential" if closed else self._incident(thread, line.clock.now())
         people = [person.name for person in line.directory.technicians] if line.directory else []
         return self._gateway(line).llm(plugin, thread, people=people, barred=barred)
 
@@ -142,9 +154,9 @@ class Bench:
             self._gateways[line.name] = Gateway(self._config.llm, spend, StoredAnswers(self._store), line.clock)
         return self._gateways[line.name]
 
-    def _incident(self, thread: Thread) -> str:
+    def _incident(self, thread: Thread, now: datetime) -> str:
         """An incident has so many calls of a model and no more, however many tickets it has."""
         with self._store.reading() as tx:
-            cluster = tx.incidents.of(thread.ticket.ref)
+            cluster = tx.incidents.of(thread.ticket.ref, now)
         spent = cluster is not None and cluster.model_calls >= MODEL_CALLS
         return "its incident has had its calls of a model" if spent else ""

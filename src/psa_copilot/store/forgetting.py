@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, exists, func
 from sqlmodel import Session, col, select
 
 from psa_copilot.store.tables import (
@@ -22,6 +22,9 @@ from psa_copilot.store.tables import (
 )
 
 BRIEF, LONG = timedelta(days=2), timedelta(days=35)
+AT_ONCE = 2000
+"""Rows that one call lets go of: nobody else writes meanwhile, and the next call takes the next ones."""
+SOME = 500
 OWED = ("pending", "sending")
 AWAITED = ("promised", "suggested")
 
@@ -46,26 +49,58 @@ def forget_events(session: Session, before: datetime) -> None:
 
 def forget_messages(session: Session, before: datetime) -> None:
     """Texts of the messages of tickets that are closed and have not changed since: the rows stay, blank."""
-    closed = select(TicketRow).where(col(TicketRow.is_open).is_(False), col(TicketRow.updated_at) < before)
-    for ticket in session.exec(closed):
-        of_ticket = (MessageRow.connection == ticket.connection, MessageRow.ticket == ticket.remote_id)
-        for row in session.exec(select(MessageRow).where(*of_ticket)):
-            if row.value.get("text"):
-                row.value = row.value | {"text": ""}
-                session.add(row)
+    told = col(MessageRow.value)["text"].as_string()
+    query = (
+        select(MessageRow)
+        .join(
+            TicketRow,
+            and_(
+                col(MessageRow.connection) == col(TicketRow.connection), col(MessageRow.ticket) == TicketRow.remote_id
+            ),
+        )
+        .where(col(TicketRow.is_open).is_(False), col(TicketRow.updated_at) < before, told != "")
+        .limit(AT_ONCE)
+    )
+    for row in session.exec(query):
+        row.value = row.value | {"text": ""}
+        session.add(row)
 
 
 def forget_ledger(session: Session, before: datetime) -> None:
-    """Runs, decisions and their writes that are over."""
-    session.execute(delete(RunRow).where(col(RunRow.at) < before))
-    over = select(DecisionRow.id).where(col(DecisionRow.at) < before, col(DecisionRow.verdict).not_in(AWAITED))
-    owed = select(WriteRow.decision_id).where(col(WriteRow.state).in_(OWED))
-    kept = set(session.exec(owed).all())
-    for decision_id in session.exec(over).all():
-        if decision_id in kept:
-            continue
-        session.execute(delete(WriteRow).where(col(WriteRow.decision_id) == decision_id))
-        session.execute(delete(DecisionRow).where(col(DecisionRow.id) == decision_id))
+    """Runs, decisions and their writes on tickets that are over.
+
+    On an open ticket they are what tells our fields from a human's; and a number is never given twice, so the newest
+    row of each table stays.
+    """
+    live = select(TicketRow.thread_id).where(col(TicketRow.is_open).is_(True))
+    last = select(func.max(RunRow.id)).scalar_subquery()
+    session.execute(
+        delete(RunRow).where(col(RunRow.at) < before, col(RunRow.thread_id).not_in(live), col(RunRow.id) < last)
+    )
+    over = _over(session, before)
+    for first in range(0, len(over), SOME):
+        some = over[first : first + SOME]
+        session.execute(delete(WriteRow).where(col(WriteRow.decision_id).in_(some)))
+        session.execute(delete(DecisionRow).where(col(DecisionRow.id).in_(some)))
+
+
+def _over(session: Session, before: datetime) -> list[int]:
+    """Numbers of the decisions that nothing waits for any more."""
+    is_open = exists().where(
+        col(TicketRow.connection) == DecisionRow.connection,
+        col(TicketRow.remote_id) == DecisionRow.ticket,
+        col(TicketRow.is_open).is_(True),
+    )
+    newest = select(func.max(WriteRow.id)).scalar_subquery()
+    kept = select(WriteRow.decision_id).where(col(WriteRow.state).in_(OWED) | (col(WriteRow.id) == newest))
+    query = select(DecisionRow.id).where(
+        col(DecisionRow.at) < before,
+        col(DecisionRow.verdict).not_in(AWAITED),
+        ~is_open,
+        col(DecisionRow.id).not_in(kept),
+        col(DecisionRow.id) < select(func.max(DecisionRow.id)).scalar_subquery(),
+    )
+    return [number for number in session.exec(query.limit(AT_ONCE)).all() if number is not None]
 
 
 FORGET: dict[str, Callable[[Session, datetime], None]] = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
 from psa_copilot.models import Ref, Ticket
-from psa_copilot.store.tables import ClusterMemberRow, ClusterRow
+from psa_copilot.store.tables import ClusterMemberRow, ClusterRow, TicketRow
 
 WINDOW = timedelta(minutes=15)
+LASTS = timedelta(hours=24)
+"""Without another ticket for so long, the matter is over for its members."""
 TICKETS, CLIENTS = 5, 3
 MODEL_CALLS = 10
 
@@ -30,15 +32,21 @@ class Incidents:
                 return cluster
         return None
 
-    def of(self, ref: Ref) -> ClusterRow | None:
-        """The incident that a ticket is a member of."""
+    def of(self, ref: Ref, now: datetime) -> ClusterRow | None:
+        """The incident that a ticket is a member of, while it goes on: its first ticket is open and speaks for it."""
         query = select(ClusterMemberRow).where(
             ClusterMemberRow.connection == ref.connection,
             ClusterMemberRow.ticket == ref.remote_id,
             col(ClusterMemberRow.cluster_id).is_not(None),
         )
         member = self._session.exec(query).first()
-        return self._session.get(ClusterRow, member.cluster_id) if member else None
+        cluster = self._session.get(ClusterRow, member.cluster_id) if member else None
+        return cluster if cluster is not None and self._goes_on(cluster, now) else None
+
+    def _goes_on(self, cluster: ClusterRow, now: datetime) -> bool:
+        parent = self._session.get(TicketRow, (cluster.connection, cluster.parent))
+        speaks = parent is not None and parent.is_open and not parent.merged_into and parent.deleted_at is None
+        return speaks and now - cluster.last_at < LASTS
 
     def members(self, cluster: ClusterRow) -> list[str]:
         """Remote ids of the tickets of an incident, oldest first."""

@@ -127,6 +127,16 @@ class Ledger:
         )
         return set(self._session.exec(query))
 
+    def tickets_suggested(self, connection: str, plugin: str, since: datetime) -> set[str]:
+        """Tickets on which a plugin has suggested something since then, whatever became of it."""
+        query = select(DecisionRow.ticket).where(
+            DecisionRow.connection == connection,
+            DecisionRow.plugin == plugin,
+            col(DecisionRow.at) >= since,
+            col(DecisionRow.code) != "",
+        )
+        return set(self._session.exec(query))
+
     def writes_since(self, connection: str, plugin: str, since: datetime) -> list[tuple[datetime, str]]:
         """When a plugin wrote to, or promised to, which ticket."""
         query = select(WriteRow.created_at, WriteRow.ticket).where(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.markers import marker_of, same_text
-from psa_copilot.models import ActorClass, Field, Message, Ref, Thread, Ticket
+from psa_copilot.models import ActorClass, Field, Message, Origin, Ref, Thread, Ticket
 from psa_copilot.store import values
 from psa_copilot.store.incidents import Incidents
 from psa_copilot.store.standings import Standings
@@ -52,6 +52,8 @@ class Look:
     """Identifier of the account that we write with."""
     people: dict[str, ActorClass] | None = None
     """Actor class by account identifier."""
+    is_person: Callable[[Ticket], bool] = lambda ticket: ticket.origin is Origin.PERSON
+    """Whether a ticket was made by a person: only those make an incident."""
     client_it: frozenset[str] = frozenset()
     """Names, addresses, mail domains and contact types, in lower case, of clients' own IT staff."""
 
@@ -256,7 +258,8 @@ class Mirror:
         for event in events:
             if event.kind is EventKind.TICKET_OPENED:
                 came = fresh[event.ticket.remote_id]
-                self._incidents.saw(came, matters(came.board, came.title))
+                if look.is_person(came):
+                    self._incidents.saw(came, matters(came.board, came.title))
             if event.field is not None:
                 self._standings.field_set(
                     event.ticket,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from psa_copilot.text.clean import words_of
+
 _PREFIX = re.compile(
     r"^\s*(?:(?:re|fwd?|aw|wg|sv|tr|rv)\s*:\s*|\[[^\]]{1,30}\]\s*|\(?ticket\s*#?\d+\)?\s*[-:]?\s*)+", re.IGNORECASE
 )
@@ -15,6 +17,13 @@ _ERROR = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _HOST = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]+(?:\.[\w-]+)*\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
+_GENERIC = words_of(
+    """a an and the for to of in on my your our with please need needs help new user users request requests question
+    password reset account login access permission permissions email mail mailbox printer printing computer laptop pc
+    phone issue issues problem problems error support ticket order setup install installation software license
+    onboarding offboarding starter change update urgent again not working work works"""
+)
+"""Words that tickets have in common without being about the same matter."""
 SHORTEST = 2
 """Words that a title must have; `Help` and `Problem` are no common matter."""
 
@@ -29,4 +38,5 @@ def matters(board: str, title: str) -> list[str]:
     """Keys under which tickets of one board can be one incident: an error code first, then the title's words."""
     found = [f"{board}: error {(one[0] or one[1]).casefold()}" for one in _ERROR.findall(title)]
     words = normal_title(title)
-    return [*found, *([f"{board}: {words}"] if len(words.split()) >= SHORTEST else [])]
+    specific = set(words.split()) - _GENERIC
+    return [*found, *([f"{board}: {words}"] if len(words.split()) >= SHORTEST and specific else [])]
