@@ -153,7 +153,7 @@ def _held(outcome: Outcome, name: str) -> Iterator[Any]:
 
 def stopped(console: Console, paused: WriteRow | None, control: WriteRow | None) -> None:
     """The twelfth story: what was promised while everything is stopped, and why it is not written."""
-    head(console, "`psa-copilot pause`, and a customer writes once more:")
+    head(console, "12. `psa-copilot pause`, and a customer writes once more:")
     say(console, f"promised and not written: {paused.why}" if paused else "nothing was promised")
     say(console, "A technician takes the control ticket out of its armed status, and somebody types `resume`:")
     say(console, f"still not written: {control.why}" if control else "nothing was held back")
