@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,12 @@ FEWEST = 30
 """Examples, below which nothing is learned but the most usual value."""
 DECIDES_FROM = 150
 """Examples, below which nothing is decided: a desk's first tickets do not show what else will come."""
+YOUNG = 25.0
+"""Over the number of examples, at most `YOUNGEST`: by how much the goal is raised while a desk's history is short.
+
+What comes next is less like a short history than its parts are like each other: other matters, other seasons.
+"""
+YOUNGEST = 0.06
 MOST = 12_000
 """Examples that are learned from: the last ones."""
 FOLDS = 4
@@ -217,7 +224,6 @@ class _Learned:
     temperature: float
     sure: Logistic
     keys: tuple[str, ...]
-    titles: tuple[str, ...]
     truth: NDArray[np.int32]
     memory: csr_matrix
     """The examples' words, to find similar ones."""
@@ -248,28 +254,38 @@ class _Learned:
         self, case: Case, row: csr_matrix, scores: NDArray[np.float64], near: Matrix, labels: Sequence[str]
     ) -> Iterator[Reason]:
         first, second = (int(place) for place in np.argsort(-scores, kind="stable")[:2])
-        similar = self._similar(case, first, near, labels[first])
+        similar = self._similar(case, row, first, near, labels[first])
         telling = self._telling(case, row, first, second)
         for quoted in telling[: MOST_REASONS - (similar is not None)]:
             yield Reason(f'it says "{quoted}", as tickets of {labels[first]} do', (quoted,))
         if similar:
             yield similar
 
-    def _similar(self, case: Case, label: int, near: Matrix, name: str) -> Reason | None:
-        """The most similar example with this value, if it is similar at all."""
+    def _similar(self, case: Case, row: csr_matrix, label: int, near: Matrix, name: str) -> Reason | None:
+        """The most similar example with this value, if any is similar; of its words only the shared ones are told."""
         alike = np.where(self.truth == label, near, 0.0)
         place = int(alike.argmax())
         if alike[place] < ALIKE:
             return None
-        title = self.titles[place]
-        shared = [word for word in dict.fromkeys(content_words(title)) if _stands(word, case.whole)]
-        quoted = tuple(filter(None, (_stands(word, case.whole) for word in shared[:MOST_REASONS])))
-        return Reason(f'similar to {self.keys[place]}, "{title}", which is {name}', quoted, self.keys[place])
+        other = self.memory[place]
+        theirs = dict(zip(other.indices.tolist(), other.data.tolist(), strict=True))
+        shared = {
+            self._terms[at]: value * theirs[at]
+            for at, value in zip(row.indices.tolist(), row.data.tolist(), strict=True)
+            if at in theirs
+        }
+        quoted = _quotable(sorted(shared, key=lambda term: (-shared[term], term)), case.whole)
+        both = ", ".join(f'"{each}"' for each in quoted)
+        return Reason(f"like {self.keys[place]}, which is {name}: both say {both}", tuple(quoted), self.keys[place])
+
+    @cached_property
+    def _terms(self) -> list[str]:
+        return self.reader.lexicons[0].terms()
 
     def _telling(self, case: Case, row: csr_matrix, label: int, other: int) -> list[str]:
         """Words and pairs of the ticket that speak most for the label, as they stand there; none inside another."""
         worth: dict[str, float] = {}
-        lean = self.weights[:, label] * self.scale[label] - self.weights[:, other] * self.scale[other]
+        scale, other_scale = float(self.scale[label]), float(self.scale[other])
         values = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
         for name in _READABLE:
             block = next(each for each in _BLOCKS if each.name == name)
@@ -277,7 +293,8 @@ class _Learned:
             for term in set(block.cut(case)):
                 place = start + places[term] if term in places else -1
                 if place in values:
-                    worth[term] = worth.get(term, 0.0) + values[place] * float(lean[place])
+                    lean = int(self.weights[place, label]) * scale - int(self.weights[place, other]) * other_scale
+                    worth[term] = worth.get(term, 0.0) + values[place] * lean
         ranked = sorted((term for term in worth if worth[term] > 0), key=lambda term: (-worth[term], term))
         return _quotable(ranked, case.whole)
 
@@ -298,7 +315,6 @@ class _Learned:
             "vectors": self.reader.vectors,
             "temperature": self.temperature,
             "keys": list(self.keys),
-            "titles": list(self.titles),
         }
         return arrays, facts
 
@@ -322,7 +338,6 @@ class _Learned:
             temperature=facts["temperature"],
             sure=Logistic(sure[0, :-1], sure[1, :-1], sure[2]),
             keys=tuple(facts["keys"]),
-            titles=tuple(facts["titles"]),
             truth=arrays["truth"],
             memory=memory,
         )
@@ -341,8 +356,10 @@ def _learn(examples: Sequence[Example], labels: Sequence[str], goal: float) -> t
     chances = calibration.softmax(scores, temperature)
     measures = _measures(scores, chances, nearest, truth)
     right = np.asarray(chances.argmax(axis=1) == truth, np.bool_)
-    enough = len(examples) >= DECIDES_FROM
-    bar = calibration.bar_for(_crossed(measures, right, folds), right, goal) if enough else calibration.NEVER
+    bar = calibration.NEVER
+    if len(examples) >= DECIDES_FROM:
+        raised = goal + min(YOUNGEST, YOUNG / len(examples))
+        bar = calibration.bar_for(_crossed(measures, right, folds), right, raised)
     weights, base = _linear(rows, truth, len(labels))
     scale = np.abs(weights).max(axis=0) / 127 + 1e-12
     learned = _Learned(
@@ -353,7 +370,6 @@ def _learn(examples: Sequence[Example], labels: Sequence[str], goal: float) -> t
         temperature=temperature,
         sure=Logistic.of(measures, right),
         keys=tuple(each.key for each in examples),
-        titles=tuple(" ".join(each.case.title.split())[:80] for each in examples),
         truth=truth,
         memory=memory,
     )
@@ -434,7 +450,8 @@ def _quotable(terms: Sequence[str], text: str) -> list[str]:
     """Terms as they stand in the text, without small words alone and without what another one holds already."""
     chosen: list[str] = []
     for term in terms:
-        quoted = _stands(term, text) if any(content_words(term)) and len(term) > 2 else ""
+        telling = len(term) > 2 and len(list(content_words(term))) == len(term.split())
+        quoted = _stands(term, text) if telling else ""
         if quoted and not any(term in other.lower() or other.lower() in term for other in chosen):
             chosen.append(quoted)
         if len(chosen) == MOST_REASONS:
