@@ -33,6 +33,7 @@ from psa_copilot import (
 from psa_copilot.clock import Clock
 from psa_copilot.markers import new_marker, signed
 from psa_copilot.sandbox import Sandbox
+from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.autotask import Autotask, checks, mapping, site, webhooks
 from psa_copilot_connectors.autotask.notes import internal
 from psa_copilot_connectors.autotask.picklists import Choice, Picklist
@@ -295,6 +296,20 @@ async def test_a_body_is_signed_as_sent_or_as_rendered(at: Autotask, sign: Calla
 )
 async def test_only_tickets_are_told_of(at: Autotask, told: str, hints: list[tuple[str, bool]]) -> None:
     assert [(one.remote_id, one.deleted) for one in await at.read_webhook(delivered(at, told))] == hints
+
+
+async def test_a_note_tells_of_its_ticket(psa: Sandbox, at: Autotask) -> None:
+    async with listening() as listener:
+        await at.register_webhooks(listener.url)
+        note = psa.inject(1001, {"role": "customer", "text": "Any news?"})
+        delivery = await listener.next()
+    [hint] = await at.read_webhook(delivery)
+    assert (hint.remote_id, hint.deleted) == ("1001", False)
+    asked = len(psa.log())
+    bare = f'{{"Action":"Create","EntityType":"TicketNote","Id":{note}}}'
+    assert [one.remote_id for one in await at.read_webhook(delivered(at, bare))] == ["1001"]
+    assert len(psa.log()) == asked + 1
+    assert await at.read_webhook(delivered(at, bare.replace(str(note), "99999999"))) == []
 
 
 async def test_a_webhook_that_the_psa_has_ended_is_woken(psa: Sandbox, at: Autotask) -> None:

@@ -184,7 +184,7 @@ class Autotask(Connector):
     # Webhooks
 
     async def read_webhook(self, delivery: Delivery) -> list[Hint]:
-        return webhooks.read(delivery, self._key, self.http.connection)
+        return await webhooks.read(delivery, self._key, self._site)
 
     async def register_webhooks(self, url: str) -> None:
         await self._registrations.register(url)

@@ -8,22 +8,24 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from psa_copilot import Delivery, Forged, Hint, Rejected
+from psa_copilot import Delivery, Forged, Hint, NotFound, Rejected
 from psa_copilot_connectors.autotask.picklists import Picklist
 from psa_copilot_connectors.autotask.roster import MATCH_ALL
-from psa_copilot_connectors.autotask.rows import Row, where
+from psa_copilot_connectors.autotask.rows import Row, number, where
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
 from psa_copilot_connectors.autotask.site import Site
 
-WEBHOOKS = "TicketWebhooks"
+KINDS = ("Ticket", "TicketNote")
+"""What we hear of: a note need not count as an update of its ticket."""
 SIGNATURE = "x-hook-signature"
 LONGEST_BODY = 1_000_000
 LONGEST_NAME = 50
 HEARD = frozenset(
     {
         "title", "status", "priority", "queueid", "assignedresourceid", "issuetype", "subissuetype", "companyid",
-        "contactid", "lastactivitydate", "resolution",
+        "contactid", "lastactivitydate", "resolution", "description", "publish", "ticketid",
     }
 )  # fmt: skip
 """Fields whose change we want to hear of, by their names without spaces, in lower case."""
@@ -37,6 +39,21 @@ def signing_key(settings: AutotaskSettings, connection: str) -> bytes:
     return hmac.new(secret, told, hashlib.sha256).hexdigest().encode()
 
 
+@dataclass(frozen=True)
+class Registered:
+    """One webhook of ours, as the PSA keeps it."""
+
+    of: str
+    number: int
+    url: str
+    is_active: bool
+
+    @property
+    def path(self) -> str:
+        """Where it is kept."""
+        return f"/{self.of}Webhooks"
+
+
 class Registrations:
     """Our webhooks: registered once, woken when the PSA has ended them after failures, deleted when told to."""
 
@@ -44,28 +61,36 @@ class Registrations:
         self._site, self._key = site, key
 
     async def register(self, url: str) -> None:
-        """Exactly one of ours at this address, awake, hearing the fields that matter."""
-        ours = [row for row in await self.ours() if row.get("webhookUrl") == url]
+        """Exactly one of ours for each kind at this address, awake, hearing the fields that matter."""
+        for of in KINDS:
+            await self._one(of, url)
+
+    async def _one(self, of: str, url: str) -> None:
+        ours = [one for one in await self._of(of) if one.url == url]
         if not ours:
-            made = await self._site.post(f"/{WEBHOOKS}", self._wanted(url), doing="register a webhook")
-            await self._subscribe(made)
+            made = await self._site.post(f"/{of}Webhooks", self._wanted(url), doing="register a webhook")
+            await self._subscribe(of, made)
             return
-        if not ours[0].get("isActive"):
-            wake = {"id": int(ours[0]["id"]), "isActive": True}
-            await self._site.patch(f"/{WEBHOOKS}", wake, doing="wake our webhook")
-        await self._complete(int(ours[0]["id"]))
+        if not ours[0].is_active:
+            wake = {"id": ours[0].number, "isActive": True}
+            await self._site.patch(ours[0].path, wake, doing="wake our webhook")
+        await self._complete(of, ours[0].number)
         await self._end(ours[1:])
 
     async def remove(self, keep: str) -> list[str]:
-        """End those that this connection has registered, but for one; their addresses."""
-        ended = [row for row in await self.ours() if not keep or row.get("webhookUrl") != keep]
+        """End those that this connection has registered, but for one address; the addresses that have ended."""
+        ours = [one for of in KINDS for one in await self._of(of)]
+        ended = [one for one in ours if not keep or one.url != keep]
         await self._end(ended)
-        return [str(row.get("webhookUrl")) for row in ended]
+        return list(dict.fromkeys(one.url for one in ended))
 
-    async def ours(self) -> list[Row]:
+    async def _of(self, of: str) -> list[Registered]:
         """Those that this connection has registered, told by their name: the address may have moved."""
-        rows = await self._site.all(WEBHOOKS, MATCH_ALL, doing="list webhooks")
-        return [row for row in rows if row.get("name") == self._name()]
+        rows = await self._site.all(f"{of}Webhooks", MATCH_ALL, doing="list webhooks")
+        ours = [row for row in rows if row.get("name") == self._name()]
+        return [
+            Registered(of, int(row["id"]), str(row.get("webhookUrl") or ""), bool(row.get("isActive"))) for row in ours
+        ]
 
     def _name(self) -> str:
         return f"psa_copilot {self._site.connection}"[:LONGEST_NAME]
@@ -84,47 +109,66 @@ class Registrations:
             "sendThresholdExceededNotification": False,
         }
 
-    async def _complete(self, webhook: int) -> None:
+    async def _complete(self, of: str, webhook: int) -> None:
         """A registration that was cut short hears of no change: its fields come in requests of their own."""
-        there = await self._site.all(
-            "TicketWebhookFields", where("webhookID", "eq", webhook), doing="list the fields of our webhook"
-        )
-        await self._subscribe(webhook, frozenset(int(row["fieldID"]) for row in there))
+        on = where("webhookID", "eq", webhook)
+        there = await self._site.all(f"{of}WebhookFields", on, doing="list the fields of our webhook")
+        await self._subscribe(of, webhook, frozenset(int(row["fieldID"]) for row in there))
 
-    async def _subscribe(self, webhook: int, there: frozenset[int] = frozenset()) -> None:
-        fields = Picklist.read(await self._site.fields("TicketWebhookFields"), "fieldID")
+    async def _subscribe(self, of: str, webhook: int, there: frozenset[int] = frozenset()) -> None:
+        fields = Picklist.read(await self._site.fields(f"{of}WebhookFields"), "fieldID")
         wanted = [one.value for one in fields.active() if "".join(one.label.split()).casefold() in HEARD]
         if not wanted:
             raise Rejected(self._site.connection, "register a webhook", "the PSA offers no field to subscribe to")
         for field in wanted:
             if field not in there:
-                body = {"fieldID": field, "isSubscribedField": True, "isDisplayAlwaysField": False}
-                await self._site.post(f"/{WEBHOOKS}/{webhook}/Fields", body, doing="subscribe our webhook to a field")
+                body = {"fieldID": field, "isSubscribedField": True, "isDisplayAlwaysField": field == _ticket(fields)}
+                path = f"/{of}Webhooks/{webhook}/Fields"
+                await self._site.post(path, body, doing="subscribe our webhook to a field")
 
-    async def _end(self, rows: list[Row]) -> None:
-        for row in rows:
-            await self._site.delete(f"/{WEBHOOKS}/{row['id']}", doing="delete a webhook of ours")
+    async def _end(self, ours: list[Registered]) -> None:
+        for one in ours:
+            await self._site.delete(f"{one.path}/{one.number}", doing="delete a webhook of ours")
 
 
-def read(delivery: Delivery, key: bytes, connection: str) -> list[Hint]:
+def _ticket(fields: Picklist) -> int | None:
+    """The field that tells a note's ticket, which we want to see in each delivery."""
+    named = (one.value for one in fields.active() if "".join(one.label.split()).casefold() == "ticketid")
+    return next(named, None)
+
+
+async def read(delivery: Delivery, key: bytes, site: Site) -> list[Hint]:
     """Verify one delivery and say which ticket it speaks of; nothing for other kinds of records."""
     if len(delivery.body) > LONGEST_BODY:
-        raise Forged(connection, "believe a webhook", "its body is far too long")
-    if not _is_signed(delivery.body, _signature(delivery.headers, connection), key):
-        raise Forged(connection, "believe a webhook", "its signature does not fit its body")
+        raise Forged(site.connection, "believe a webhook", "its body is far too long")
+    if not _is_signed(delivery.body, _signature(delivery.headers, site.connection), key):
+        raise Forged(site.connection, "believe a webhook", "its signature does not fit its body")
     try:
         told = json.loads(delivery.body)
     except (ValueError, RecursionError) as exc:
-        raise Forged(connection, "believe a webhook", "its body is not JSON") from exc
-    return _hints(told if isinstance(told, dict) else {}, delivery.body)
+        raise Forged(site.connection, "believe a webhook", "its body is not JSON") from exc
+    ticket, deleted = await _spoken_of(told if isinstance(told, dict) else {}, site)
+    # The Guid means different things to different sources, so the whole body tells two deliveries apart.
+    return [Hint(str(ticket), hashlib.sha256(delivery.body).hexdigest(), deleted)] if ticket is not None else []
 
 
-def _hints(told: Row, body: bytes) -> list[Hint]:
-    """The Guid means different things to different sources, so the whole body tells two deliveries apart."""
-    number, action = told.get("Id"), str(told.get("Action")).casefold()
-    if str(told.get("EntityType")).casefold() != "ticket" or not isinstance(number, int) or action == "deactivated":
-        return []
-    return [Hint(str(number), hashlib.sha256(body).hexdigest(), deleted=action == "delete")]
+async def _spoken_of(told: Row, site: Site) -> tuple[int | None, bool]:
+    """The ticket that something has happened to, and whether it is gone."""
+    spoken_of, action = number(told, "Id"), str(told.get("Action")).casefold()
+    kind = str(told.get("EntityType")).casefold()
+    if spoken_of is None or action == "deactivated" or kind not in ("ticket", "ticketnote"):
+        return None, False
+    if kind == "ticket":
+        return spoken_of, action == "delete"
+    fields = told.get("Fields")
+    shown = {key.casefold(): value for key, value in fields.items()} if isinstance(fields, dict) else {}
+    if (ticket := number(shown, "ticketid")) is not None:
+        return ticket, False
+    try:
+        note = await site.item(f"/TicketNotes/{spoken_of}", doing="look which ticket a note is on")
+    except NotFound:
+        return None, False
+    return number(note, "ticketID"), False
 
 
 def _signature(headers: Mapping[str, str], connection: str) -> bytes:

@@ -77,7 +77,7 @@ class Notes:
         at = at or self._records.clock.now()
         fields = checked(SHAPES["TicketNotes"], body, self._tickets.picklists, old)
         row = self._keep(old | fields | {"ticketID": ticket, "lastActivityDate": iso(at)}, by, at)
-        self._touch(row, "Update", by, at)
+        self._touch(row, old, by, at)
         return row
 
     # By people.
@@ -142,16 +142,17 @@ class Notes:
         stamps = {"ticketID": ticket, "createDateTime": iso(at), "lastActivityDate": iso(at)}
         row = self._keep(self._records.add("TicketNotes", fields | stamps), by, at)
         self._of[ticket].append(int(row["id"]))
-        self._touch(row, "Create", by, at)
+        self._touch(row, None, by, at)
         return row
 
     def _keep(self, row: Row, by: int, at: datetime) -> Row:
         self._versions[int(row["id"])].append({"at": iso(at), "by": by, "text": row["description"]})
         return self._records.put("TicketNotes", row)
 
-    def _touch(self, note: Row, action: Literal["Create", "Update"], by: int, at: datetime) -> None:
+    def _touch(self, note: Row, former: Row | None, by: int, at: datetime) -> None:
         public = note["publish"] == PUBLIC
         if public or self._records.switches.on("internal_note_bumps_ticket"):
             seen = {"lastCustomerVisibleActivityDateTime": iso(at)} if public else {}
             self._tickets.bump(note["ticketID"], by, at, **seen)
-        self._records.tell(Change(note["ticketID"], "note", action, note, None, by, at))
+        action: Literal["Create", "Update"] = "Update" if former else "Create"
+        self._records.tell(Change(note["ticketID"], "note", action, note, former, by, at))

@@ -38,6 +38,7 @@ _USUAL: dict[str, dict[int, str]] = {
     "webhookField": {101: "Title", 102: "Status", 103: "Priority", 104: "QueueID", 105: "AssignedResourceID",
                      106: "IssueType", 107: "SubIssueType", 108: "CompanyID", 109: "ContactID",
                      110: "LastActivityDate", 111: "Resolution"},
+    "noteWebhookField": {201: "Title", 202: "Description", 203: "NoteType", 204: "Publish", 205: "TicketID"},
 }  # fmt: skip
 _DEFAULTS = {"status": 1, "priority": 2, "source": 2, "ticketType": 1, "ticketCategory": 3, "noteType": TASK_NOTE}
 _SYSTEM = {"status": {1, COMPLETE}, "noteType": {WORKFLOW_NOTE, 15, PORTAL_NOTE, 99, 101}}

@@ -16,7 +16,7 @@ from psa_copilot_connectors.autotask.sandbox.query import Pages, Query, compile_
 from psa_copilot_connectors.autotask.sandbox.replies import Failed, Refused, no_method, no_route, told
 from psa_copilot_connectors.autotask.sandbox.shapes import CHILDREN, DATES, ENTITIES, SHAPES, Shape
 from psa_copilot_connectors.autotask.sandbox.tickets import Tickets, checked
-from psa_copilot_connectors.autotask.sandbox.webhooks import Webhooks
+from psa_copilot_connectors.autotask.sandbox.webhooks import WEBHOOKS, Webhooks
 
 MOST = 500
 NOT_FOUND = "No matching records found for the given ID."
@@ -168,7 +168,7 @@ class Served:
         if shape.name == "Tickets":
             return int(self._tickets.create(body, by)["id"])
         fields = checked(shape, body, self._picklists, {}, is_new=True)
-        return int(self._webhooks.register(fields, by)["id"])
+        return int(self._webhooks.register(shape.name, fields, by)["id"])
 
     def _patch(self, shape: Shape, body: dict[str, Any], asked: Asked) -> int:
         number = next((value for key, value in body.items() if key.casefold() == "id"), None)
@@ -198,8 +198,8 @@ class Served:
     def _delete(self, shape: Shape, number: int) -> Answer:
         if self._records.row(shape.name, number) is None:
             raise Refused(NOT_FOUND)
-        if shape.name == "TicketWebhooks":
-            self._webhooks.delete(number)
+        if shape.name in WEBHOOKS:
+            self._webhooks.delete(shape.name, number)
         else:
             self._records.drop(shape.name, number)
         return told({"itemId": number})
@@ -234,5 +234,5 @@ def _information(shape: Shape) -> Row:
         "userAccessForQuery": FULL_ACCESS,
         "userAccessForUpdate": FULL_ACCESS if shape.updates else "None",
         "hasUserDefinedFields": shape.has_udf,
-        "supportsWebhookCallouts": shape.name == "Tickets",
+        "supportsWebhookCallouts": shape.name in ("Tickets", "TicketNotes"),
     }

@@ -174,7 +174,9 @@ _ANNOTATED: dict[str, dict[str, dict[str, object]]] = {
         **{name: {"read_only": True} for name in ("isReady", "webhookGUID")},
     },
     "TicketWebhookFields": {"fieldID": {"required": True, "picklist": "webhookField"}},
+    "TicketNoteWebhookFields": {"fieldID": {"required": True, "picklist": "noteWebhookField"}},
 }  # fmt: skip
+_ANNOTATED["TicketNoteWebhooks"] = _ANNOTATED["TicketWebhooks"]
 
 
 def _shape(name: str, text: str, allowed: str = "", *, has_udf: bool = False, child_of: str = "") -> Shape:
@@ -214,10 +216,16 @@ SHAPES = {
         _shape("ServiceCallTicketResources", "i resourceID serviceCallTicketID", child_of="serviceCallTicketID"),
         _shape("Appointments", "d createDateTime endDateTime startDateTime updateDateTime\n"
                "i creatorResourceID resourceID\ns description title"),
-        _shape("TicketWebhooks", _WEBHOOK, "cud"),
-        _shape("TicketWebhookFields", "i fieldID webhookID\nb isDisplayAlwaysField isSubscribedField", "cud",
-               child_of="webhookID"),
-        _shape("TicketWebhookExcludedResources", "i resourceID webhookID", "cd", child_of="webhookID"),
+        *(
+            shape
+            for of in ("Ticket", "TicketNote")
+            for shape in (
+                _shape(f"{of}Webhooks", _WEBHOOK, "cud"),
+                _shape(f"{of}WebhookFields", "i fieldID webhookID\nb isDisplayAlwaysField isSubscribedField", "cud",
+                       child_of="webhookID"),
+                _shape(f"{of}WebhookExcludedResources", "i resourceID webhookID", "cd", child_of="webhookID"),
+            )
+        ),
     )
 }  # fmt: skip
 ENTITIES = {name.casefold(): name for name in SHAPES}
@@ -230,5 +238,7 @@ CHILDREN = {
     ("ServiceCallTickets", "resources"): "ServiceCallTicketResources",
     ("TicketWebhooks", "fields"): "TicketWebhookFields",
     ("TicketWebhooks", "excludedresources"): "TicketWebhookExcludedResources",
+    ("TicketNoteWebhooks", "fields"): "TicketNoteWebhookFields",
+    ("TicketNoteWebhooks", "excludedresources"): "TicketNoteWebhookExcludedResources",
 }
 """What hangs on which entity, by the last part of its path."""

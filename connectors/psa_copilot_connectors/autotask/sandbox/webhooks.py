@@ -17,61 +17,69 @@ PATIENCE = Patience(timeout=10.0, retry_on=frozenset({0, *range(300, 600)}), wai
 FIELD_NAMES = {
     101: "title", 102: "status", 103: "priority", 104: "queueID", 105: "assignedResourceID", 106: "issueType",
     107: "subIssueType", 108: "companyID", 109: "contactID", 110: "lastActivityDate", 111: "resolution",
+    201: "title", 202: "description", 203: "noteType", 204: "publish", 205: "ticketID",
 }  # fmt: skip
+KINDS = {"ticket": "Ticket", "note": "TicketNote"}
+"""What there are webhooks of, by what has changed."""
+WEBHOOKS = tuple(f"{of}Webhooks" for of in KINDS.values())
+NOTES_APART = 1_000_000
+"""Deliveries keep their order for each registration; those of notes have numbers of their own."""
 ESCAPED = "&<>'\"`+"
 
 
 class Webhooks:
-    """The registrations of tickets, and their deliveries."""
+    """The registrations of tickets and notes, and their deliveries."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
         self._sequence = 0
         records.world.postman.patience = PATIENCE
 
-    def register(self, fields: Row, by: int) -> Row:
+    def register(self, entity: str, fields: Row, by: int) -> Row:
         """A new registration; without subscribed fields it hears of no update."""
         if not str(fields.get("webhookUrl")).startswith("http"):
             raise Refused("webhookUrl is not a valid URL.")
         made = {"ownerResourceID": by, **fields, "isReady": True, "webhookGUID": str(uuid4())}
-        return self._records.add("TicketWebhooks", made)
+        return self._records.add(entity, made)
 
-    def delete(self, number: int) -> None:
+    def delete(self, entity: str, number: int) -> None:
         """A registration ends, with what hung on it."""
-        for entity in ("TicketWebhookFields", "TicketWebhookExcludedResources"):
-            for row in self._records.where(entity, webhookID=number):
-                self._records.drop(entity, row["id"])
-        self._records.drop("TicketWebhooks", number)
+        for part in ("Fields", "ExcludedResources"):
+            for row in self._records.where(f"{entity.removesuffix('s')}{part}", webhookID=number):
+                self._records.drop(f"{entity.removesuffix('s')}{part}", row["id"])
+        self._records.drop(entity, number)
 
     def heard(self, change: Change) -> None:
         """Let everybody know who registered for this."""
-        if change.what != "ticket":
+        of = KINDS.get(change.what)
+        if of is None:
             return
-        for webhook in self._records.table("TicketWebhooks"):
-            if self._wants(webhook, change):
-                self._records.world.postman.post(webhook["id"], self._delivery(webhook, change))
+        apart = NOTES_APART if change.what == "note" else 0
+        for webhook in self._records.table(f"{of}Webhooks"):
+            if self._wants(of, webhook, change):
+                self._records.world.postman.post(webhook["id"] + apart, self._delivery(of, webhook, change))
 
-    def _wants(self, webhook: Row, change: Change) -> bool:
+    def _wants(self, of: str, webhook: Row, change: Change) -> bool:
         number = webhook["id"]
         if not webhook["isActive"] or not webhook.get(f"isSubscribedTo{change.action}Events"):
             return False
-        if self._records.where("TicketWebhookExcludedResources", webhookID=number, resourceID=change.by):
+        if self._records.where(f"{of}WebhookExcludedResources", webhookID=number, resourceID=change.by):
             return False
-        return change.action != "Update" or bool(self._subscribed(number) & set(change.fields()))
+        return change.action != "Update" or bool(self._subscribed(of, number) & set(change.fields()))
 
-    def _subscribed(self, webhook: int, also: str = "isSubscribedField") -> set[str]:
-        rows = self._records.where("TicketWebhookFields", webhookID=webhook)
+    def _subscribed(self, of: str, webhook: int, also: str = "isSubscribedField") -> set[str]:
+        rows = self._records.where(f"{of}WebhookFields", webhookID=webhook)
         return {FIELD_NAMES[row["fieldID"]] for row in rows if row[also]}
 
-    def _delivery(self, webhook: Row, change: Change) -> Delivery:
+    def _delivery(self, of: str, webhook: Row, change: Change) -> Delivery:
         self._sequence += 1
-        shown = set(change.fields()) & self._subscribed(webhook["id"])
-        shown |= self._subscribed(webhook["id"], "isDisplayAlwaysField")
+        shown = set(change.fields()) & self._subscribed(of, webhook["id"])
+        shown |= self._subscribed(of, webhook["id"], "isDisplayAlwaysField")
         told = {
             "Action": change.action,
             "Guid": webhook["webhookGUID"] if self._records.switches.text("guid") == "webhook" else str(uuid4()),
-            "EntityType": "Ticket",
-            "Id": change.ticket,
+            "EntityType": of,
+            "Id": change.row["id"],
             "Fields": {name: change.row[name] for name in sorted(shown)},
             "EventTime": f"{iso(change.at)}Z",
             "SequenceNumber": self._sequence,
