@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import digest, first_sync, process, recaps, shape, stream  # noqa: E402 - found by the line above
+from benchmarks import digest, first_sync, live_desk, process, recaps, shape, stream  # noqa: E402 - found by the line above
 
 OUT = ROOT / "build" / "bench.json"
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -34,6 +34,8 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "memory": process.memory,
     "digest": digest.digest,
     "first_sync": first_sync.first_sync,
+    "backlog": live_desk.backlog,
+    "storm": live_desk.storm,
 }
 
 
