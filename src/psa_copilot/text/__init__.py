@@ -7,15 +7,18 @@ from psa_copilot.models import Message, Thread, Ticket
 from psa_copilot.text import away, extract, hand_off, noise, resolution
 from psa_copilot.text.automatic import automatic
 from psa_copilot.text.draft import Draft
+from psa_copilot.text.entities import Entity, entities
+from psa_copilot.text.language import language
 from psa_copilot.text.orders import without_orders
 from psa_copilot.text.proper import masked, proper, without_clients
 from psa_copilot.text.resolution import Kcs
+from psa_copilot.text.sentiment import is_alarming, sentiment
 from psa_copilot.text.shape import shaped
 from psa_copilot.text.template import Template, Templates
 from psa_copilot.text.transcript import public, transcript
 from psa_copilot.text.unsupported import sources_of, supported_only
 
-__all__ = ["Draft", "Kcs", "Template", "Templates", "Text"]
+__all__ = ["Draft", "Entity", "Kcs", "Template", "Templates", "Text"]
 
 
 class Text:
@@ -24,6 +27,22 @@ class Text:
     def quiet(self, message: Message, thread: Thread) -> str:
         """Why a message is no activity: `thanks`, `receipt`, `auto-reply`, `bounce`; empty when it is one."""
         return noise.quiet(message, thread)
+
+    def language(self, text: str) -> str:
+        """`en`, `de`, `fr` …; empty when the text is too short or too mixed to say."""
+        return language(text)
+
+    def mood(self, message: Message) -> int:
+        """How its author feels, from 1 (furious) to 100 (delighted); 50 says nothing about it."""
+        return sentiment(message.text)
+
+    def is_alarming(self, moods: Sequence[int]) -> bool:
+        """Whether a customer's moods, oldest first, are low or have fallen much; the first one does not count."""
+        return is_alarming(moods)
+
+    def entities(self, text: str) -> tuple[Entity, ...]:
+        """Machines, errors and versions that a text names."""
+        return entities(text)
 
     def back_from(self, message: Message, zone: tzinfo = UTC) -> datetime | None:
         """From when its sender is back, as an automatic reply states it; None for any other message."""
