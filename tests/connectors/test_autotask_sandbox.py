@@ -183,6 +183,17 @@ def test_a_deleted_ticket_is_left_in_a_log_only(psa: Sandbox, stranger: httpx.Cl
     assert gone["ticketID"] == 1001
 
 
+def test_a_new_record_may_come_to_light_later(psa: Sandbox, stranger: httpx.Client) -> None:
+    psa.speed(0.0001)
+    psa.switch(read_lag=5)
+    made = stranger.post("/Tickets/1001/Notes", json=NOTE).json()["itemId"]
+    assert stranger.get(f"/TicketNotes/{made}").json() == {"item": None}
+    assert asked(stranger, "TicketNotes", where("id", "eq", made))["items"] == []
+    psa.advance("6s")
+    assert stranger.get(f"/TicketNotes/{made}").json()["item"]["id"] == made
+    assert len(asked(stranger, "TicketNotes", where("id", "eq", made))["items"]) == 1
+
+
 def test_dates_end_in_z_where_a_switch_says_so(psa: Sandbox, stranger: httpx.Client) -> None:
     assert not stranger.get("/Tickets/1001").json()["item"]["createDate"].endswith("Z")
     psa.switch(dates_with_zone=True)

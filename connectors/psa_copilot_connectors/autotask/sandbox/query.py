@@ -54,8 +54,8 @@ class _Place:
 class Pages:
     """Answers questions page by page; the server remembers only so many places."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, hidden: Callable[[str], set[int]]) -> None:
+        self._url, self._hidden = url, hidden
         self._number = 0
         self._places: OrderedDict[int, _Place] = OrderedDict()
 
@@ -76,10 +76,10 @@ class Pages:
         return self._page(shape, table, query, place)
 
     def _page(self, shape: Shape, table: Table, query: Query, place: _Place) -> Row:
-        matches = compile_filter(shape, query.conditions)
+        matches, hidden = compile_filter(shape, query.conditions), self._hidden(shape.name)
         rows: list[Row] = []
         for row in table.in_id_order(max(place.beyond + 1, _least_id(query.conditions))):
-            if matches(row):
+            if matches(row) and row["id"] not in hidden:
                 rows.append(row)
             if len(rows) > query.records:
                 break

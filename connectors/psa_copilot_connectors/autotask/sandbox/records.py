@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from psa_copilot.sandbox import Row, Table, World
@@ -50,6 +51,14 @@ class Records:
         self.revision = 0
         self.tables = {name: Table(FIRST_IDS.get(name, 1)) for name in SHAPES}
         self.listeners: list[Callable[[Change], None]] = []
+        self._made: deque[tuple[datetime, str, int]] = deque()
+
+    def hidden(self, entity: str) -> set[int]:
+        """Rows so new that another server, which answers the questions, does not have them yet."""
+        seen_since = self.clock.now() - timedelta(seconds=self.switches.number("read_lag"))
+        while self._made and self._made[0][0] <= seen_since:
+            self._made.popleft()
+        return {number for _, of, number in self._made if of == entity}
 
     def table(self, entity: str) -> Table:
         """The rows of one entity."""
@@ -63,6 +72,8 @@ class Records:
         """A new row."""
         table = self.tables[entity]
         made = SHAPES[entity].blank() | fields | {"id": table.new_id() if number is None else number}
+        if self.switches.number("read_lag"):
+            self._made.append((self.clock.now(), entity, made["id"]))
         return self.put(entity, made)
 
     def put(self, entity: str, row: Row) -> Row:

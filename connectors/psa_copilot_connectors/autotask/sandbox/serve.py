@@ -49,7 +49,7 @@ class Served:
     def __init__(self, tickets: Tickets, notes: Notes, webhooks: Webhooks, url: str) -> None:
         self._tickets, self._notes, self._webhooks = tickets, notes, webhooks
         self._records, self._picklists = tickets.records, tickets.picklists
-        self._pages = Pages(url)
+        self._pages = Pages(url, self._records.hidden)
 
     def answer(self, asked: Asked, path: list[str]) -> Answer:
         """One request to an entity."""
@@ -122,6 +122,8 @@ class Served:
         if asked.request.method != "GET":
             raise no_method(asked.request.method)
         row = self._records.row(shape.name, number)
+        if number in self._records.hidden(shape.name):
+            row = None
         if row is None and self._records.switches.text("missing_row") == "404":
             raise Failed(told({"Message": "No HTTP resource was found."}, 404))
         return told({"item": self._rendered(shape, row) if row else None})
@@ -131,7 +133,9 @@ class Served:
         if more:
             return self._one_child(asked, shape, parent, more)
         if method == "GET":
-            rows = self._records.where(shape.name, **{shape.child_of: parent})
+            hidden = self._records.hidden(shape.name)
+            there = self._records.where(shape.name, **{shape.child_of: parent})
+            rows = [row for row in there if row["id"] not in hidden]
             paging = {"count": min(len(rows), MOST), "requestCount": MOST, "prevPageUrl": None, "nextPageUrl": None}
             return self._told(shape, {"items": rows[:MOST], "pageDetails": paging})
         if self._records.row(entity, parent) is None:

@@ -8,6 +8,7 @@ SWITCHES = (
     Switch("internal_note_bumps_ticket", True, "A note that is not public moves its ticket's lastActivityDate."),
     Switch("dates_with_zone", False, "Dates in answers end in Z."),
     Switch("fractions_in_filters", True, "Filters understand dates with milliseconds; else they are refused."),
+    Switch("read_lag", 0.0, "Seconds of the sandbox's time until a new record can be read."),
     Switch("thread_limit", 3.0, "Requests of one integration to one entity at a time; 0 is no limit."),
     Switch("thread_refusal", "429", "What the one too many is answered.", ("429", "500")),
     Switch("hourly_limit", 10_000.0, "Requests in any 60 minutes, slower from half of it on; 0 is no limit."),
