@@ -18,6 +18,7 @@ from psa_copilot_connectors.halopsa.site import Site
 T = TypeVar("T")
 BETWEEN_READS = timedelta(minutes=1)
 """A number that we do not know makes us read it all again at most this often."""
+A_MOMENT = timedelta(seconds=30)
 TICKET_STATUS = 0
 FIRST_STATUS = "1"
 EVERYBODY = {"includedisabled": "true", "includeapiagents": "true"}
@@ -75,7 +76,7 @@ class Roster:
     async def read(self) -> Known:
         """Everything, afresh."""
         me, agents = await self.me(), await self._site.rows("/Agent", EVERYBODY, doing="list agents")
-        setup = await self.setup()
+        setup = await self._setup()
         identifiers = _identifiers(agents)
         ourselves = identifiers.get(number(me.get("id"))) or text(me, "name")
         names = self._names(setup, identifiers)
@@ -96,8 +97,13 @@ class Roster:
         """The agent that our application is bound to."""
         return await self._site.row("/Agent/me", doing="ask who we are")
 
-    async def setup(self) -> dict[str, list[Row]]:
-        """What decides what a write sets off."""
+    async def setup(self) -> Mapping[str, list[Row]]:
+        """What decides what a write sets off; what was read for the directory a moment ago is not read again."""
+        if self.known and self._read_within(A_MOMENT):
+            return self.known.setup
+        return await self._setup()
+
+    async def _setup(self) -> dict[str, list[Row]]:
         lists: dict[str, tuple[str, Row]] = {
             "teams": ("/Team", {"showall": "true"}),
             "statuses": ("/Status", {}),
@@ -121,8 +127,10 @@ class Roster:
         known = await self.at_hand()
         if all(known.names.know(row) for row in rows):
             return known.names
-        recently = self._read_at and timedelta() <= self._now() - self._read_at < BETWEEN_READS
-        return known.names if recently else (await self.read()).names
+        return known.names if self._read_within(BETWEEN_READS) else (await self.read()).names
+
+    def _read_within(self, span: timedelta) -> bool:
+        return self._read_at is not None and timedelta() <= self._now() - self._read_at < span
 
     async def find(self, look: Callable[[Known], T | None]) -> T | None:
         """Something by its label; an unknown one is looked up afresh once."""
