@@ -27,6 +27,7 @@ TOO_FAR = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 AT_ONCE = 4  # tickets that are read side by side
 BATCH = 50
+OLD_AT_ONCE = 250
 SWEEP_RECENT = timedelta(days=2)
 SWEEP_AFTER = timedelta(minutes=10)
 LOCKS_KEPT = 5000
@@ -386,10 +387,14 @@ class Sync:
 
     async def read_old_messages(self) -> int:
         """Messages of some tickets that nothing has happened to: open ones first. Returns how many tickets."""
-        with self._store.reading() as tx:
-            tickets = tx.mirror.wanting_messages(self.line.name, BATCH)
+        tickets = await asyncio.to_thread(self._unread)
         await self._read_again(tickets)
         return len(tickets)
+
+    def _unread(self) -> list[Ticket]:
+        """The next ones, in a thread and many at once: on a big desk, choosing them takes longer than a webhook may."""
+        with self._store.reading() as tx:
+            return tx.mirror.wanting_messages(self.line.name, OLD_AT_ONCE)
 
     async def sweep_recent(self) -> None:
         """Messages that did not move their ticket's stamp are found by looking again."""
