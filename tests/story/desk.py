@@ -285,7 +285,7 @@ def _enabled(name: str, plugin: type[Plugin], settings: PluginSettings) -> Enabl
 
 
 def configured(folder: Path, psa: Desk, *plugins: EnabledPlugin, **keys: Any) -> Config:
-    """A config file with these keys of its connection (`stop`, `web` and `llm` are the file's own), and these plugins."""
+    """A config file with these keys of its connection (`stop`, `web`, `llm` are the file's own), and these plugins."""
     connection = {
         "use": "connectwise",
         "url": psa.url,

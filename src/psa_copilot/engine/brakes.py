@@ -12,6 +12,7 @@ from datetime import timedelta
 from psa_copilot.actions import AddNote, Book, ChangeField, LinkTo, LogTime, Mention
 from psa_copilot.desk import is_among
 from psa_copilot.engine.cases import SUGGEST, Case, Guard, Verdict
+from psa_copilot.engine.lines import spoken_of_on
 from psa_copilot.engine.views import confidential, is_away, is_security, mirrored, origin_of
 from psa_copilot.events import Event
 from psa_copilot.markers import unsigned
@@ -35,13 +36,8 @@ def _origin(case: Case) -> Verdict | None:
 
 def _incident(case: Case) -> Verdict | None:
     """One note on the parent of an incident; silence on its other members."""
-    cluster = case.tx.incidents.of(case.ref, case.now)
-    if cluster is None or cluster.parent == case.ref.remote_id:
-        return None
-    parent = case.tx.mirror.ticket(case.line.ref(cluster.parent))
-    return Verdict(
-        "stopped", f"part of an incident; what is to be said is said on {parent.number if parent else cluster.parent}"
-    )
+    parent = spoken_of_on(case.tx, case.line, case.ref)
+    return Verdict("stopped", f"part of an incident; what is to be said is said on {parent}") if parent else None
 
 
 def _mirrored(case: Case) -> Verdict | None:

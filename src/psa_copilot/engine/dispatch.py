@@ -15,7 +15,7 @@ from psa_copilot.actions import Action, AddNote, Book, ChangeField, EditNote, Li
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine import commands
 from psa_copilot.engine.cases import SUGGEST, Case, Verdict
-from psa_copilot.engine.lines import Line, is_news
+from psa_copilot.engine.lines import Line, is_news, spoken_of_on
 from psa_copilot.engine.policy import judge, noise, stopped, time_to_live
 from psa_copilot.engine.spoken import Spoken
 from psa_copilot.engine.spoken import commands as spoken_commands
@@ -132,8 +132,7 @@ class Dispatch:
     def _silent(self, tx: Transaction, line: Line, thread: Thread) -> str:
         """Why no plugin is asked at all: a stop, or an incident that is spoken of elsewhere."""
         why = stopped(self._config, line, thread, thread.ticket)
-        cluster = None if why else tx.incidents.of(thread.ticket.ref, line.clock.now())
-        is_member = cluster is not None and cluster.parent != thread.ticket.ref.remote_id
+        is_member = not why and spoken_of_on(tx, line, thread.ticket.ref)
         return "part of an incident; what is to be said is said on its first ticket" if is_member else why
 
     async def ask(self, plugin: str, change: Change, thread: Thread, line: Line) -> Wished:

@@ -151,6 +151,16 @@ class Line:
         return self.settings.statuses.get(ticket.board, {}).get(ticket.status)
 
 
+def spoken_of_on(tx: Transaction, line: Line, ref: Ref) -> str:
+    """Remote id of the ticket on which a running incident is spoken of, for its other members; empty for all else."""
+    cluster = tx.incidents.of(ref, line.clock.now())
+    if cluster is None or cluster.parent == ref.remote_id:
+        return ""
+    parent = tx.mirror.ticket(line.ref(cluster.parent))
+    over = parent is None or line.meaning(parent) in (Meaning.RESOLVED, Meaning.CLOSED)
+    return "" if over else cluster.parent
+
+
 def is_news(events: Iterable[Event]) -> bool:
     """Whether somebody else did something lately; our own writes and old history are no news."""
     return any(event.source in (Source.POLL, Source.WEBHOOK) for event in events)

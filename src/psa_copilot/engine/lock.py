@@ -25,9 +25,11 @@ def hold(database_path: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
-        # Who ends by itself takes its number away: one that is left and holds nothing belongs to a process that died.
-        file.truncate(0)
+        try:
+            yield
+        finally:
+            # Who ends by itself takes its number away: one that is left and holds nothing is a dead process's.
+            file.truncate(0)
 
 
 def held(database_path: Path) -> bool:
