@@ -1,5 +1,6 @@
 """One engine process per database, whatever way the last one ended."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from psa_copilot.engine.lock import held, hold, lock_file
+from psa_copilot.engine.lock import held, hold, holder, lock_file
 from psa_copilot.errors import DatabaseHeld
 
 HOLDER = """
@@ -49,6 +50,14 @@ def test_it_is_free_after_an_error_inside(database: Path) -> None:
     with pytest.raises(ZeroDivisionError), hold(database):
         raise ZeroDivisionError
     assert not held(database)
+
+
+def test_who_ends_by_itself_takes_its_number_away(database: Path) -> None:
+    assert holder(database) is None
+    with contextlib.suppress(ZeroDivisionError), hold(database):
+        assert holder(database) == os.getpid()
+        raise ZeroDivisionError
+    assert holder(database) is None
 
 
 def test_the_lock_lies_beside_the_database_and_asking_leaves_nothing(database: Path) -> None:
