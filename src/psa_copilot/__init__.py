@@ -57,6 +57,7 @@ from psa_copilot.models import (
 )
 from psa_copilot.plugin import Found, Plugin, PluginSettings, Standing, Tools
 from psa_copilot.text import Draft, Kcs, Template, Templates
+from psa_copilot.text.markup import to_text
 
 __all__ = [
     "Action",
@@ -130,4 +131,5 @@ __all__ = [
     "keyset",
     "marker_of",
     "same_text",
+    "to_text",
 ]

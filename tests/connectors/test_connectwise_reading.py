@@ -13,10 +13,10 @@ import pytest
 from psa_copilot import AppointmentKind, Http, NotFound, Origin
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.sandbox.psa import Answer, Request
+from psa_copilot.text.markup import LONGEST
 from psa_copilot_connectors.connectwise import ConnectWise, mapping
 from psa_copilot_connectors.connectwise.roster import paths
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
-from psa_copilot_connectors.connectwise.words import LONGEST
 from tests.connectors.connectwise_desk import asked, connected, logged_in, ref
 
 HOUR = timedelta(hours=1)

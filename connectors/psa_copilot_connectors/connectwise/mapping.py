@@ -25,11 +25,11 @@ from psa_copilot import (
     Source,
     Status,
     Ticket,
+    to_text,
 )
 from psa_copilot_connectors.connectwise import sla
 from psa_copilot_connectors.connectwise.bodies import SERVICE_TICKET
 from psa_copilot_connectors.connectwise.rows import Row, id_in, info, moment, name_in, part, parts, saved_at
-from psa_copilot_connectors.connectwise.words import to_text
 
 CATEGORY = ("type", "subType", "item")
 """The parts of a category, from the widest to the narrowest."""

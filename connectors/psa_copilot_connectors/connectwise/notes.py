@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from psa_copilot import AddNote, EditNote, NotFound, Receipt, Ref, Rejected, marker_of, same_text
+from psa_copilot import AddNote, EditNote, NotFound, Receipt, Ref, Rejected, marker_of, same_text, to_text
 from psa_copilot_connectors.connectwise import bodies, mapping
 from psa_copilot_connectors.connectwise.roster import Roster
 from psa_copilot_connectors.connectwise.rows import Row, saved_at
 from psa_copilot_connectors.connectwise.site import Site
 from psa_copilot_connectors.connectwise.tickets import TICKETS, Tickets
-from psa_copilot_connectors.connectwise.words import to_text
 
 
 class Notes:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urlsplit
 
-from psa_copilot import NotFound, NotReady, Ref, Rejected, Step, Ticket
+from psa_copilot import NotFound, NotReady, Ref, Rejected, Step, Ticket, to_text
 from psa_copilot_connectors.connectwise import mapping
 from psa_copilot_connectors.connectwise.roster import Roster
 from psa_copilot_connectors.connectwise.rows import Row, name_in
 from psa_copilot_connectors.connectwise.settings import ConnectWiseSettings
 from psa_copilot_connectors.connectwise.site import Site
-from psa_copilot_connectors.connectwise.words import to_text
 
 TICKETS = "/service/tickets"
 PAGE = 250

@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from psa_copilot import NotFound, Ref, Rejected, Traces
+from psa_copilot import NotFound, Ref, Rejected, Traces, to_text
 from psa_copilot_connectors.connectwise.roster import Roster
 from psa_copilot_connectors.connectwise.rows import Row, name_in
 from psa_copilot_connectors.connectwise.site import Site
 from psa_copilot_connectors.connectwise.tickets import TICKETS, Tickets
-from psa_copilot_connectors.connectwise.words import to_text
 
 SLA = {
     "sla": "SLA agreement",

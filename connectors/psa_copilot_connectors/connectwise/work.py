@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from psa_copilot import Appointment, Book, LogTime, Moment, Receipt, Ref, Rejected, marker_of
+from psa_copilot import Appointment, Book, LogTime, Moment, Receipt, Ref, Rejected, marker_of, to_text
 from psa_copilot_connectors.connectwise import bodies, mapping
 from psa_copilot_connectors.connectwise.roster import Roster
 from psa_copilot_connectors.connectwise.rows import Row, moment, part, saved_at, stamp
 from psa_copilot_connectors.connectwise.settings import ConnectWiseSettings
 from psa_copilot_connectors.connectwise.site import Site
 from psa_copilot_connectors.connectwise.tickets import Tickets
-from psa_copilot_connectors.connectwise.words import to_text
 
 TIME, SCHEDULE, TYPES = "/time/entries", "/schedule/entries", "/schedule/types"
 

@@ -24,9 +24,9 @@ from psa_copilot import (
     Source,
     Status,
     Ticket,
+    to_text,
 )
 from psa_copilot_connectors.halopsa.rows import Row, count, moment, number, text
-from psa_copilot_connectors.halopsa.words import to_text
 
 UNASSIGNED = "1"
 """The agent that stands for nobody."""

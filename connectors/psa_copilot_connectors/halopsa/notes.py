@@ -17,6 +17,7 @@ from psa_copilot import (
     Unsupported,
     marker_of,
     same_text,
+    to_text,
 )
 from psa_copilot_connectors.halopsa import mapping, outcomes
 from psa_copilot_connectors.halopsa.roster import Roster
@@ -24,7 +25,6 @@ from psa_copilot_connectors.halopsa.rows import Row, moment, number
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import Site
 from psa_copilot_connectors.halopsa.tickets import Tickets
-from psa_copilot_connectors.halopsa.words import to_text
 
 ACTIONS = "/Actions"
 LATE = (1.0, 2.0, 4.0)

@@ -1,4 +1,4 @@
-"""The words of notes: whatever ConnectWise keeps them as, people read plain text."""
+"""The words of notes: whatever a PSA keeps them as, people read plain text."""
 
 from __future__ import annotations
 
