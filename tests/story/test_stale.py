@@ -1,7 +1,8 @@
 """What has stopped moving is said once, by the whole daemon, over moved days."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -156,3 +157,37 @@ async def test_a_future_appointment_silences_everything(copilot: Hire, psa: Desk
     await swept(one, psa, "2h")
     await swept(one, psa, "96h")
     assert one.ledger(ticket) == []
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+HOURS = {"days": "mon-fri", "open": "08:00", "close": "18:00", "zone": "Europe/Berlin", "holidays": "none"}
+
+
+def next_short_night(now: datetime) -> datetime:
+    """Noon of the Friday before the clocks of Berlin go forward next."""
+    noons = (datetime(now.year, now.month, now.day, 12, tzinfo=BERLIN) + timedelta(days=days) for days in range(2, 400))
+    return next(noon for noon in noons if (noon + timedelta(days=2)).utcoffset() > noon.utcoffset())  # type: ignore[operator]
+
+
+async def test_ten_sweeps_a_restart_and_the_change_of_clocks_give_one_nudge_a_step(
+    copilot: Hire, psa: Desk, swept: Sweeping
+) -> None:
+    now = psa.sandbox.now()
+    friday = next_short_night(now)
+    assert friday.weekday() == 4
+    psa.sandbox.advance(f"{int((friday - now).total_seconds())}s")
+    one = await copilot(sweeper(), desk={"hours": {"*": HOURS}})
+    ticket = asked(psa)
+    for _ in range(2):  # to Sunday: the night that has no hour of two
+        await swept(one, psa, "24h")
+    assert psa.ours(ticket) == []
+    await swept(one, psa, "68h")  # Wednesday morning in Berlin, three business days less some hours after it
+    assert psa.ours(ticket) == []
+
+    await swept(one, psa, "5h")
+    assert len(psa.ours(ticket)) == 1
+    await one.stop()
+    two = await copilot(sweeper(), desk={"hours": {"*": HOURS}})
+    for _ in range(3):  # of three sweeps each
+        await swept(two, psa)
+    assert len(psa.ours(ticket)) == 1
