@@ -200,6 +200,32 @@ async def test_what_a_close_would_step_over_is_named(psa: Sandbox, at: Autotask)
     ]
 
 
+async def test_traces_tell_what_a_rule_did_besides(psa: Sandbox, at: Autotask) -> None:
+    psa.record("task", ticket=1001, text="Return the old roll")
+    psa.switch(rule_mails_status="all", rule_sets_status=True)
+    before = await at.traces(ref(1001))
+    assert "Return the old roll (open)" in before.there.values()
+    assert before.readers == ("theo.marsh@harborlaneaccounting.example",)
+    assert before.unseen == ()
+    wish = ChangeField(field=Field.BOARD, to="Escalations", was="Help Desk", because="a test")
+    await at.apply(ref(1001), wish, "")
+    after = await at.traces(ref(1001))
+    new = {name: says for name, says in after.there.items() if before.there.get(name) != says}
+    assert [says for name, says in new.items() if name.startswith("audit line")] == [
+        "Status changed from In Progress to New"
+    ]
+
+
+async def test_traces_tell_of_a_mail_to_the_customer(psa: Sandbox, at: Autotask) -> None:
+    psa.switch(rule_mails_notes="all")
+    marker = new_marker()
+    before = await at.traces(ref(1001))
+    await at.apply(ref(1001), AddNote(body=signed("Recap: a", "summarize", marker), because="a test"), marker)
+    after = await at.traces(ref(1001))
+    assert after.there.keys() - before.there.keys() == {"mail to the customer"}
+    assert len(psa.mailbox()) == 1
+
+
 async def test_alerts_are_told_by_their_source(psa: Sandbox, at: Autotask) -> None:
     assert (await at.ticket(ref(psa.inject({"title": "Disk full", "origin": "alert"})))).origin is Origin.ALERT
 

@@ -31,6 +31,7 @@ from psa_copilot import (
     Rejected,
     Ticket,
     TicketPage,
+    Traces,
     Unsupported,
 )
 from psa_copilot_connectors.autotask import checks, mapping, webhooks
@@ -42,6 +43,7 @@ from psa_copilot_connectors.autotask.rows import Row, stamp, where
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
 from psa_copilot_connectors.autotask.site import Site
 from psa_copilot_connectors.autotask.tickets import Tickets, moment_of
+from psa_copilot_connectors.autotask.traces import Looks
 
 CONTACT_FIELDS = ("id", "firstName", "lastName", "emailAddress", "companyID", "title", "isActive")
 
@@ -73,6 +75,7 @@ class Autotask(Connector):
         self._tickets = Tickets(self._site, self._roster)
         self._notes = Notes(self._site, self._roster, self._tickets)
         self._fields = Fields(self._site, self._roster, self._tickets)
+        self._looks = Looks(self._site, self._roster, self._tickets)
         self._calendar = Calendar(self._site, self._roster, settings.time_off)
         self._key = webhooks.signing_key(settings, http.connection)
         self._registrations = webhooks.Registrations(self._site, self._key)
@@ -153,6 +156,9 @@ class Autotask(Connector):
 
     async def appointments(self, start: Moment, end: Moment, ref: Ref | None = None) -> list[Appointment]:
         return await self._calendar.between(start, end, ref)
+
+    async def traces(self, ref: Ref) -> Traces:
+        return await self._looks.at(ref)
 
     async def blocks_closing(self, ref: Ref) -> list[str]:
         return await self._tickets.blocks_closing(ref)
