@@ -215,7 +215,11 @@ def _read_bare(url: str, path: Path, tickets: int) -> float:
     began, since, count = time.monotonic(), SINCE, 0
     with httpx.Client(base_url=url, auth=("sandbox+pub", "priv"), headers={"clientId": "bench"}) as client:
         while True:
-            asked = {"conditions": f"lastUpdated >= [{since}]", "orderBy": "lastUpdated asc,id asc", "pageSize": PAGE}
+            asked: dict[str, str | int] = {
+                "conditions": f"lastUpdated >= [{since}]",
+                "orderBy": "lastUpdated asc,id asc",
+                "pageSize": PAGE,
+            }
             answer = client.get("/v4_6_release/apis/3.0/service/tickets", params=asked)
             rows = json.loads(answer.content)
             connection.execute("BEGIN IMMEDIATE")
@@ -296,7 +300,13 @@ async def _read_ours(url: str, folder: Path, tickets: int) -> dict[str, Any]:
     from psa_copilot.engine.sync import Sync
 
     path = folder / "config.yaml"
-    connection = {"use": "connectwise", "url": url, "company": "sandbox", "public_key": "pub", "private_key": "priv"}
+    connection: dict[str, object] = {
+        "use": "connectwise",
+        "url": url,
+        "company": "sandbox",
+        "public_key": "pub",
+        "private_key": "priv",
+    }
     connection |= {"client_id": "bench", "rate": 1_000_000, "backfill": "90d"}
     path.write_text(json.dumps({"database": "sqlite:///copilot.db", "connections": {"main": connection}}))
     read, clock = config.load(path), Clock()
