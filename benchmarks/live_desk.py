@@ -50,8 +50,8 @@ USUAL = {"statuses": {BOARD: OLD}, "breaker": {"per_hour": 30, "per_day": 200}, 
 
 CLOCK = "PSA_COPILOT_CLOCK"
 AN_HOUR = 2_000
-SPEED = 10.0
-STORM = timedelta(hours=1)
+SPEED = 1.0  # in real time: a model and a processor do not run faster in a moved one
+STORM = timedelta(minutes=6)
 RATE = 600
 RECAP_GOAL_S = 60.0
 CHECKS = ("Disk C: < {code} MB free", "Backup job {code} failed", "Service {code} stopped", "Agent {code} offline")
