@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine
 
+from psa_copilot import AddNote
+from psa_copilot.errors import DatabaseBroken
 from psa_copilot.sandbox import running
-from psa_copilot.store import Store
+from psa_copilot.store import DecisionRow, Store
+from psa_copilot.store import database as database_module
 from psa_copilot.store.database import MIGRATIONS, revisions
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.story import daemon as desk
@@ -76,6 +82,45 @@ async def test_a_desk_of_the_first_schema_goes_on_after_the_upgrade(tmp_path: Pa
             living = [note["text"] for note in psa.notes(first) if desk.OURS in note["text"]]
             await desk.until(lambda: not copilot.open_work(), 60, "nothing is owed")
         assert len(living) == 1, "the living note of before is kept up, not repeated"
+
+
+AGAIN = '''"""A column that goes."""
+
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9999", "{head}", None, None
+
+
+def upgrade() -> None:
+    """Forward."""
+    with op.batch_alter_table("decision") as batch:
+        batch.drop_column("mark")
+'''
+
+
+def test_a_table_that_rows_refer_to_can_be_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "desk.db")
+    store.upgrade()
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    note = AddNote(body="Recap: printer is back.", because="5 messages")
+    row = DecisionRow(
+        at=at, connection="main", thread_id="main/1", ticket="1", plugin="x", wish=note.model_dump(), verdict="promised"
+    )
+    with store.transaction() as tx:
+        tx.ledger.add(row)
+        tx.work.promise(row, "x", note, "k7f3q5m2p4", at, timedelta(hours=1))
+    scripts = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    (scripts / "versions" / "9999_again.py").write_text(AGAIN.format(head=revisions()[0]))
+    monkeypatch.setattr(database_module, "MIGRATIONS", scripts)
+    store.upgrade()
+    with pytest.raises(DatabaseBroken, match="FOREIGN KEY"), store.transaction() as tx:
+        tx.work.promise(
+            row.model_copy(update={"id": 99}), "x", note, "another234", at, timedelta(hours=1)
+        )
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "desk.db")) as file:
+        assert file.execute("SELECT count(*) FROM write JOIN decision ON decision.id = decision_id").fetchone() == (1,)
+        assert file.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 def test_an_upgrade_of_an_empty_first_schema_is_what_a_new_database_is(tmp_path: Path) -> None:

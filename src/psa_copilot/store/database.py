@@ -104,10 +104,22 @@ def set_aside(path: Path) -> Path:
 def upgrade(engine: Engine) -> None:
     """Bring the schema to this version's, in one transaction."""
     config = _alembic()
-    with named(engine), engine.connect() as connection:
+    with named(engine), engine.connect() as connection, _without_foreign_keys(connection):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite changes some columns only by making the table anew, and drops no table that rows refer to."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("PRAGMA foreign_keys=OFF")  # inside a transaction it would be ignored
+    try:
+        yield
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def revisions() -> tuple[str, frozenset[str]]:
