@@ -349,7 +349,7 @@ def test_dead_work_is_named_with_its_reason_and_revived(desk: Installation) -> N
     desk.promise()
     desk.sql("UPDATE write SET state = 'dead', failures = 8, attempt = 8, why = 'HTTP 500'")
     complaint = diagnosed(desk, "dead work")
-    assert complaint["says"] == "1 writes were given up after eight failures, the last one 3: HTTP 500"
+    assert complaint["says"] == "1 write was given up after eight failures, the last one 3: HTTP 500"
     assert json.loads(desk.run("revive", "--json").stdout) == {"revived": 1}
     healthy(desk)
     with desk.daemon():

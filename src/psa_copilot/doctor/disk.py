@@ -89,7 +89,7 @@ def _allowed(config: Config, connection: str, *, runs: bool) -> timedelta:
 def _dead(health: Health) -> Iterator[Complaint]:
     for (table, connection), count in Counter((row.table, row.connection) for row in health.dead).items():
         last = next(row for row in reversed(health.dead) if (row.table, row.connection) == (table, connection))
-        what = "writes were" if table == "write" else "threads were"
+        what = ("write" if table == "write" else "thread") + (" was" if count == 1 else "s were")
         says = (
             f"{count} {what} given up after eight failures, the last one {last.about}: {last.why or 'no reason kept'}"
         )
