@@ -92,6 +92,7 @@ def release(
 ) -> None:
     """Let the worst of a plugin's old findings go; they are held back until a human does (see `backlog`).
 
+    One a ticket, and no ticket twice within 24 hours.
     JSON: {"released": number, "tickets": ["main/4711"]}.
     """
     from psa_copilot.engine import sweeps
@@ -101,10 +102,13 @@ def release(
     with desk.opened(settings) as store, store.transaction() as tx:
         rows = sweeps.release(tx, plugin, batch, desk.now())
         tickets = [f"{row.connection}/{row.ticket}" for row in rows]
+        waiting = sum(count for (_, name), count in tx.backlog.waiting().items() if name == plugin)
     if as_json:
         output.show_json({"released": len(tickets), "tickets": tickets})
     else:
-        output.say(f"{len(tickets)} released: {', '.join(tickets)}" if tickets else f"{plugin} holds nothing back")
+        none = f"{waiting} wait, all on tickets that have had theirs in the last 24 hours"
+        held = none if waiting else f"{plugin} holds nothing back"
+        output.say(f"{len(tickets)} released: {', '.join(tickets)}" if tickets else held)
 
 
 def backlog(
