@@ -164,6 +164,11 @@ async def test_lines_survive_html(psa: Sandbox, halo: HaloPsa, whose: str) -> No
     said, ours = (await halo.pull(ref(number))).messages
     assert said.text.split("\n") == ["One line", "and <anna@contoso.example>"]
     assert len(ours.text.split("\n")) == 3
+    body = signed("Recap: all is well.\nNext: <nothing> & none.", "summarize", marker)
+    edit = EditNote(note_id=made.remote_id, body=body, because="a test")
+    await halo.apply(ref(number), edit, marker)
+    assert await halo.find(ref(number), edit, marker) is not None
+    assert (await halo.pull(ref(number))).messages[1].text == body
 
 
 async def test_ids_may_be_decimals_and_dates_placeholders(psa: Sandbox, halo: HaloPsa) -> None:
@@ -223,9 +228,8 @@ async def test_the_sandboxs_traps_snap(psa: Sandbox) -> None:
 
 
 async def test_no_note_and_no_field_mails_though_everything_is_on(psa: Sandbox, halo: HaloPsa) -> None:
-    psa.switch(all_side_effects=True, status_mails=False)
+    psa.switch(all_side_effects=True)
     number, marker = psa.inject({"title": "Till"}), new_marker()
-    psa.switch(status_mails=False)
     made = await halo.apply(ref(number), note(marker), marker)
     body = signed("Recap: all is well.", "summarize", marker)
     await halo.apply(ref(number), EditNote(note_id=made.remote_id, body=body, because="a test"), marker)
@@ -233,6 +237,17 @@ async def test_no_note_and_no_field_mails_though_everything_is_on(psa: Sandbox, 
         await halo.apply(ref(number), change(field, to), "")
     assert psa.mailbox() == []
     assert (await halo.ticket(ref(number))).status == "New"
+
+
+async def test_a_status_that_mails_says_so_before_anybody_sets_it(psa: Sandbox, halo: HaloPsa) -> None:
+    boards = (await halo.directory()).boards
+    assert not any(status.mails for board in boards for status in board.statuses)
+    psa.switch(status_mails=True)
+    boards = (await halo.directory()).boards
+    assert all(status.mails for board in boards for status in board.statuses)
+    assert "mail when set" in " ".join(finding.says for finding in await halo.check())
+    await halo.apply(ref(1001), change(Field.STATUS, "Scheduled"), "")
+    assert [mail["why"] for mail in psa.mailbox()] == ["status Scheduled"]
 
 
 async def test_a_note_is_hidden_from_the_user_and_from_their_own_it(psa: Sandbox, halo: HaloPsa) -> None:

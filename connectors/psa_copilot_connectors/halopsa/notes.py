@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from zoneinfo import ZoneInfo
 
 from psa_copilot import (
@@ -139,12 +140,14 @@ class Notes:
 
 
 def _edited(ref: Ref, before: Row, action: EditNote) -> Row:
-    """New words, and everything else as it was."""
+    """New words, and everything else as it was. Where there is HTML, the words are made from it."""
+    html = {"note_html": "<br>".join(escape(line, quote=False) for line in action.body.splitlines())}
     return {
         "id": int(action.note_id),
         "ticket_id": int(ref.remote_id),
         "outcome_id": int(number(before.get("outcome_id")) or 0),
         "note": action.body,
+        **(html if before.get("note_html") else {}),
         "hiddenfromuser": bool(before.get("hiddenfromuser", True)),
         "ishiddenfrominternalit": bool(before.get("ishiddenfrominternalit", True)),
         "sendemail": False,

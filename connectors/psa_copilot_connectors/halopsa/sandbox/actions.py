@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from html import escape
+from html import escape, unescape
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -17,7 +17,7 @@ from psa_copilot_connectors.halopsa.sandbox.rows import moment, stamp
 from psa_copilot_connectors.halopsa.sandbox.tickets import Tickets
 
 AGENT, USER, AUTOMATIC = 1, 0, 2
-_TAG = re.compile(r"<[^>]*>")
+_TAG, _BREAK = re.compile(r"<[^>]*>"), re.compile(r"<br */?>|</p>|</div>")
 
 
 class Actions:
@@ -104,11 +104,15 @@ class Actions:
             raise Refused(404, "Action not found")
         if self._switches.text("action_edit") == "refused":
             raise Refused(400, "This Action can no longer be edited")
-        return self.edit(row, _said(body), by["name"], self._clock.now())
+        html = bool(body.get("note_html"))
+        if row.get("note_html") and not html:
+            return row  # `note` is made from the HTML that stands there: new words in it are lost
+        return self.edit(row, _said(body), by["name"], self._clock.now(), html=html)
 
-    def edit(self, row: Row, text: str, by: str, at: datetime) -> Row:
+    def edit(self, row: Row, text: str, by: str, at: datetime, *, html: bool = False) -> Row:
         """An action gets new words."""
-        row |= _words(text, html=False) | {"_text": text, "last_updated": stamp(at)}
+        row.pop("note_html", None)
+        row |= _words(text, html=html) | {"_text": text, "last_updated": stamp(at)}
         self._remember(row, by, at)
         self._touch(row, by, at, rules=False)
         return row
@@ -143,7 +147,7 @@ class Actions:
     def say(self, ticket: int, message: MessageLine, at: datetime) -> int:
         """A person writes; returns the action's id. What a ticket was opened with is told by its first action."""
         row, there = self._tickets.rows.rows[ticket], self.of(ticket)
-        if len(there) == 1 and there[0]["_text"] == message.text and message.role == "customer" and not message.by:
+        if len(there) == 1 and row["details"] == message.text and message.role == "customer" and not message.by:
             return int(there[0]["id"])
         if message.role == "customer":
             client = self._desk.clients.rows[row["client_id"]]
@@ -183,7 +187,13 @@ class Actions:
         written = [row for row in self.of(ticket) if row["actionby_application_id"]]
         if not written:
             raise LookupError(f"ticket {ticket} has no note of an API account to edit")
-        self.edit(written[-1], f"{written[-1]['_text']}\n{text}", self._desk.agent(by)["name"], at)
+        self.edit(
+            written[-1],
+            f"{written[-1]['_text']}\n{text}",
+            self._desk.agent(by)["name"],
+            at,
+            html="note_html" in written[-1],
+        )
 
     # How it is done
 
@@ -267,7 +277,8 @@ def _made(row: Row) -> str:
 
 
 def _said(body: Mapping[str, Any]) -> str:
-    return str(body.get("note") or _flat(str(body.get("note_html") or "")))
+    html = _BREAK.sub("\n", str(body.get("note_html") or ""))
+    return str(body.get("note") or unescape(_TAG.sub("", html)).strip())
 
 
 def _fields(body: Mapping[str, Any], outcome: Row) -> Row:

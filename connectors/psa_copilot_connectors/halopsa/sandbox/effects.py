@@ -30,6 +30,8 @@ class Effects:
         self._mail(change)
         if not change.rules and self._switches.on("rules_heed_dont_do_rules"):
             return
+        if self._switches.text("rules_on") == "api" and change.by not in usual.API_AGENTS.values():
+            return
         self._busy = True
         try:
             self._rules(change)

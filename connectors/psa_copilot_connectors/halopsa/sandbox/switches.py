@@ -72,7 +72,10 @@ TRAPS = {
 OUTCOMES = tuple(Switch(name, False, f"The outcome Private Note {what}.") for name, what in TRAPS.items())
 
 RULES = (
-    Switch("all_side_effects", False, "Every rule and every mail at once; the outcomes stay as they are."),
+    Switch(
+        "all_side_effects", False, "Every rule at once; outcomes and statuses, which nothing keeps from mailing, stay."
+    ),
+    Switch("rules_on", "anybody", "Whose deeds set off rules: anybody's, or API agents' only.", ("anybody", "api")),
     Switch("status_mails", False, "Every status mails the user when it is set."),
     Switch("rule_sets_priority", False, "A rule sets the priority back after each change of a ticket."),
     Switch("rule_sets_status", False, "A rule sets the status Updated after each action."),
@@ -84,9 +87,7 @@ RULES = (
 
 SWITCHES = (*DOOR, *RIGHTS, *LISTS, *RECORDS, *OUTCOMES, *RULES)
 
-_WITH_ALL = frozenset(
-    {"status_mails", "rule_sets_priority", "rule_sets_status", "rule_mails_action", "rule_mails_update"}
-)
+_WITH_ALL = frozenset({"rule_sets_priority", "rule_sets_status", "rule_mails_action", "rule_mails_update"})
 
 
 def is_on(switches: Switches, name: str) -> bool:
