@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from psa_copilot.sandbox import Row, Table
+from psa_copilot.sandbox import Row
+from psa_copilot_connectors.autotask.sandbox.records import ON_TICKET, Records
 from psa_copilot_connectors.autotask.sandbox.replies import Refused, sent_date
 from psa_copilot_connectors.autotask.sandbox.shapes import DATES, Shape
 
@@ -54,16 +55,16 @@ class _Place:
 class Pages:
     """Answers questions page by page; the server remembers only so many places."""
 
-    def __init__(self, url: str, hidden: Callable[[str], set[int]]) -> None:
-        self._url, self._hidden = url, hidden
+    def __init__(self, url: str, records: Records) -> None:
+        self._url, self._records = url, records
         self._number = 0
         self._places: OrderedDict[int, _Place] = OrderedDict()
 
-    def first(self, shape: Shape, table: Table, query: Query, method: str) -> Row:
+    def first(self, shape: Shape, query: Query, method: str) -> Row:
         """The first page."""
-        return self._page(shape, table, query, _Place(-1, method, -1))
+        return self._page(shape, query, _Place(-1, method, -1))
 
-    def next(self, shape: Shape, table: Table, query: Query, paging: str, method: str) -> Row:
+    def next(self, shape: Shape, query: Query, paging: str, method: str) -> Row:
         """A further page; a question that began by POST is not answered to GET."""
         try:
             place = self._places.get(int(json.loads(unquote(paging))["pageId"]))
@@ -73,19 +74,26 @@ class Pages:
             raise Refused("The page that was requested has expired.")
         if place.method != method:
             return _shown([], query, None)
-        return self._page(shape, table, query, place)
+        return self._page(shape, query, place)
 
-    def _page(self, shape: Shape, table: Table, query: Query, place: _Place) -> Row:
-        matches, hidden = compile_filter(shape, query.conditions), self._hidden(shape.name)
+    def _page(self, shape: Shape, query: Query, place: _Place) -> Row:
+        matches, hidden = compile_filter(shape, query.conditions), self._records.hidden(shape.name)
         rows: list[Row] = []
-        for row in table.in_id_order(max(place.beyond + 1, _least_id(query.conditions))):
-            if matches(row) and row["id"] not in hidden:
+        for row in self._candidates(shape, query.conditions, place.beyond):
+            if row["id"] > place.beyond and matches(row) and row["id"] not in hidden:
                 rows.append(row)
             if len(rows) > query.records:
                 break
         shown = rows[: query.records]
         more = self._remember(shape, shown, place) if len(rows) > query.records else None
         return _shown([project(shape, row, query.fields) for row in shown], query, more)
+
+    def _candidates(self, shape: Shape, conditions: list[Any], beyond: int) -> Iterable[Row]:
+        """Rows of which no other can match: nobody looks through the whole desk for one ticket's notes."""
+        wanted = _wanted(shape, conditions)
+        if wanted is not None:
+            return self._records.on_ticket(shape.name, wanted)
+        return self._records.table(shape.name).in_id_order(max(beyond + 1, _least_id(conditions)))
 
     def _remember(self, shape: Shape, shown: list[Row], place: _Place) -> str:
         self._number += 1
@@ -105,6 +113,16 @@ def project(shape: Shape, row: Row, fields: Iterable[str]) -> Row:
     """Only the fields that were asked for; all of them where nobody asked for any."""
     wanted = [shape.by_name.get(str(one).casefold(), "") for one in fields]
     return {name: row[name] for name in row if name in wanted} if wanted else row
+
+
+def _wanted(shape: Shape, conditions: list[Any]) -> int | None:
+    """The one ticket that a question is about."""
+    for one in conditions:
+        asked = {str(key).casefold(): value for key, value in one.items()} if isinstance(one, Mapping) else {}
+        names = shape.by_name.get(str(asked.get("field")).casefold()), str(asked.get("op")).casefold()
+        if names == (ON_TICKET, "eq") and isinstance(asked.get("value"), int):
+            return int(asked["value"])
+    return None
 
 
 def _least_id(conditions: list[Any]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from psa_copilot_connectors.autotask.sandbox.shapes import SHAPES
 
 SYSTEM = 4
 """The resource that workflow rules write as."""
+ON_TICKET = "ticketID"
 FIRST_IDS = {
     "Tickets": 10_001,
     "TicketNotes": 50_001,
@@ -51,6 +52,7 @@ class Records:
         self.revision = 0
         self.tables = {name: Table(FIRST_IDS.get(name, 1)) for name in SHAPES}
         self.listeners: list[Callable[[Change], None]] = []
+        self._on_ticket: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._made: deque[tuple[datetime, str, int]] = deque()
 
     def hidden(self, entity: str) -> set[int]:
@@ -72,6 +74,8 @@ class Records:
         """A new row."""
         table = self.tables[entity]
         made = SHAPES[entity].blank() | fields | {"id": table.new_id() if number is None else number}
+        if made.get(ON_TICKET) is not None:
+            self._on_ticket[entity, made[ON_TICKET]].append(made["id"])
         if self.switches.number("read_lag"):
             self._made.append((self.clock.now(), entity, made["id"]))
         return self.put(entity, made)
@@ -86,9 +90,16 @@ class Records:
         self.revision += 1
         return self.tables[entity].drop(number)
 
+    def on_ticket(self, entity: str, ticket: int) -> list[Row]:
+        """The rows that hang on one ticket, by id, without a look at all the others."""
+        rows = self.tables[entity].rows
+        return [rows[number] for number in self._on_ticket.get((entity, ticket), ()) if number in rows]
+
     def where(self, entity: str, **wanted: object) -> list[Row]:
         """The rows with these values, by id."""
-        return [row for row in self.tables[entity] if all(row[name] == value for name, value in wanted.items())]
+        ticket = wanted.get(ON_TICKET)
+        there = self.on_ticket(entity, ticket) if isinstance(ticket, int) else self.tables[entity]
+        return [row for row in there if all(row[name] == value for name, value in wanted.items())]
 
     def tell(self, change: Change) -> None:
         """Let everybody know."""

@@ -49,7 +49,7 @@ class Served:
     def __init__(self, tickets: Tickets, notes: Notes, webhooks: Webhooks, url: str) -> None:
         self._tickets, self._notes, self._webhooks = tickets, notes, webhooks
         self._records, self._picklists = tickets.records, tickets.picklists
-        self._pages = Pages(url, self._records.hidden)
+        self._pages = Pages(url, self._records)
 
     def answer(self, asked: Asked, path: list[str]) -> Answer:
         """One request to an entity."""
@@ -75,16 +75,15 @@ class Served:
 
     def _query(self, asked: Asked, shape: Shape, more: list[str]) -> Answer:
         query, method = self._read_query(asked), asked.request.method
-        table = self._records.table(shape.name)
         match more:
             case []:
-                return self._told(shape, self._pages.first(shape, table, query, method))
+                return self._told(shape, self._pages.first(shape, query, method))
             case ["count"]:
                 matches = compile_filter(shape, query.conditions)
-                return told({"queryCount": sum(map(matches, table))})
+                return told({"queryCount": sum(map(matches, self._records.table(shape.name)))})
             case ["next"]:
                 paging = parse_qs(asked.request.query).get("paging", [""])[0]
-                return self._told(shape, self._pages.next(shape, table, query, paging, method))
+                return self._told(shape, self._pages.next(shape, query, paging, method))
             case _:
                 raise no_route()
 
