@@ -175,6 +175,14 @@ def test_picklists_tell_text_where_records_have_numbers(stranger: httpx.Client) 
     assert (fields["title"]["length"], fields["title"]["isRequired"]) == (255, True)
 
 
+def test_a_technicians_first_public_word_is_the_response(psa: Sandbox, stranger: httpx.Client) -> None:
+    number = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "Blank pages"}]})
+    psa.inject(number, {"role": "agent", "text": "A sensor, I think.", "internal": True})
+    assert stranger.get(f"/Tickets/{number}").json()["item"]["firstResponseDateTime"] is None
+    psa.inject(number, {"role": "agent", "text": "I will bring a sensor."})
+    assert stranger.get(f"/Tickets/{number}").json()["item"]["firstResponseDateTime"]
+
+
 def test_a_deleted_ticket_is_left_in_a_log_only(psa: Sandbox, stranger: httpx.Client) -> None:
     psa.record("deleted", ticket=1001, by="idahl")
     assert stranger.get("/Tickets/1001").json() == {"item": None}

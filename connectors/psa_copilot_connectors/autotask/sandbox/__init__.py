@@ -86,6 +86,7 @@ class AutotaskSandbox(PsaSandbox):
 
     def begin(self) -> None:
         """From now on what happens sets off rules and webhooks."""
+        self.records.settle()
         self.records.listeners += [self.webhooks.heard, self.rules.heard]
 
     def counts(self) -> dict[str, int]:

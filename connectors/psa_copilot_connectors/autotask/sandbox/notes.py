@@ -149,10 +149,15 @@ class Notes:
         self._versions[int(row["id"])].append({"at": iso(at), "by": by, "text": row["description"]})
         return self._records.put("TicketNotes", row)
 
+    def _shown(self, note: Row, by: int, at: datetime) -> dict[str, str]:
+        """What a public note moves on its ticket: a technician's first one is the response."""
+        moved = {"lastCustomerVisibleActivityDateTime": iso(at)}
+        answered = self._tickets.row(note["ticketID"])["firstResponseDateTime"]
+        return moved if answered or by in (0, SYSTEM) else moved | {"firstResponseDateTime": iso(at)}
+
     def _touch(self, note: Row, former: Row | None, by: int, at: datetime) -> None:
         public = note["publish"] == PUBLIC
         if public or self._records.switches.on("internal_note_bumps_ticket"):
-            seen = {"lastCustomerVisibleActivityDateTime": iso(at)} if public else {}
-            self._tickets.bump(note["ticketID"], by, at, **seen)
+            self._tickets.bump(note["ticketID"], by, at, **(self._shown(note, by, at) if public else {}))
         action: Literal["Create", "Update"] = "Update" if former else "Create"
         self._records.tell(Change(note["ticketID"], "note", action, note, former, by, at))

@@ -62,6 +62,10 @@ class Records:
             self._made.popleft()
         return {number for _, of, number in self._made if of == entity}
 
+    def settle(self) -> None:
+        """What was there from the start is known everywhere."""
+        self._made.clear()
+
     def table(self, entity: str) -> Table:
         """The rows of one entity."""
         return self.tables[entity]
