@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from psa_copilot import ActorClass, MessageKind, Origin, Ref
+from psa_copilot import ActorClass, MessageKind, Origin, Ref, to_text
 from psa_copilot_connectors.connectwise import mapping
+from psa_copilot_connectors.connectwise.rows import moment
 from psa_copilot_connectors.connectwise.settings import ConnectWiseSettings
 
 REF = Ref(connection="main", remote_id="42")
@@ -216,12 +217,12 @@ def test_messages_come_oldest_first_without_empty_and_foreign_ones() -> None:
     ],
 )
 def test_text_is_what_a_person_would_read(raw: str | None, text: str) -> None:
-    assert mapping.to_text(raw) == text
+    assert to_text(raw) == text
 
 
 @given(st.text())
 def test_any_text_becomes_text_once_and_for_all(raw: str) -> None:
-    once = mapping.to_text(raw)
+    once = to_text(raw)
     assert once == once.strip()
     assert "\u00a0" not in once
 
@@ -238,7 +239,7 @@ def test_any_text_becomes_text_once_and_for_all(raw: str) -> None:
     ],
 )
 def test_times_are_utc(raw: object, read: datetime | None) -> None:
-    assert mapping.moment(raw) == read
+    assert moment(raw) == read
 
 
 def test_a_status_shows_what_it_does_by_itself() -> None:
