@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from pathlib import Path
@@ -43,6 +44,8 @@ def run(config: ConfigFile = desk.DEFAULT_CONFIG) -> None:
 async def _until_told(config: Config) -> None:
     from psa_copilot import app
 
+    # What is loaded by now stays: to look through it for garbage again and again would hold up webhooks for long.
+    gc.freeze()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
