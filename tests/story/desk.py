@@ -45,6 +45,7 @@ MEANINGS = {
         "New": "new",
         "In Progress": "in progress",
         "Waiting customer": "waiting on customer",
+        "Waiting vendor": "waiting on vendor",
         "Customer replied": "in progress",
         "Resolved": "resolved",
         "Internal IT": "stop",
