@@ -24,6 +24,7 @@ from psa_copilot import (
     Forged,
     Http,
     MessageKind,
+    NotFound,
     Origin,
     RateLimited,
     Receipt,
@@ -83,6 +84,13 @@ async def test_a_changed_ticket_takes_two_reads(psa: Sandbox, at: Autotask) -> N
     for ticket in page.tickets:
         await at.messages(ticket)
     assert len(psa.log()) - asked == 2 * len(page.tickets)
+
+
+async def test_a_ticket_that_is_gone_has_not_fallen_silent(psa: Sandbox, at: Autotask) -> None:
+    ticket = await at.ticket(ref(1001))
+    psa.record("deleted", ticket=1001, by="idahl")
+    with pytest.raises(NotFound):
+        await at.messages(ticket)
 
 
 async def test_many_changes_are_read_in_spans_of_time(

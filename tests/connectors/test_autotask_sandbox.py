@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from psa_copilot.sandbox import Sandbox
+from psa_copilot.sandbox import Sandbox, spawned
 from psa_copilot.testing.listener import listening
 from tests.connectors.autotask_desk import API, EVERYTHING, asked, client, human, logged_in, psa, stranger, where
 
@@ -22,6 +24,26 @@ def refusal(answer: httpx.Response) -> str:
     assert answer.status_code == 500
     [message] = answer.json()["errors"]
     return str(message)
+
+
+def test_it_runs_as_a_process_of_its_own_with_somebodys_tickets(tmp_path: Path) -> None:
+    lines = [
+        {"id": 77, "title": "Tray 2", "company": "Contoso", "category": "Printers/Label", "status": "Parked",
+         "messages": [{"role": "customer", "text": "Blank pages", "at": "2026-03-01T09:30:00Z"}]},
+        {"id": "ext-1", "board": "Night shift", "messages": [{"role": "agent", "text": "The till is down"}],
+         "history": [{"at": "2026-03-02T09:30:00Z", "field": "status", "to": "Closed"}]},
+    ]  # fmt: skip
+    file = tmp_path / "tickets.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    with spawned("autotask", tickets=file) as own, client(own.url) as one:
+        assert own.counts()["tickets"] == 2
+        rows = {row["id"]: row for row in asked(one, "Tickets")["items"]}
+        fields = {field["name"]: field for field in one.get("/Tickets/entityInformation/fields").json()["fields"]}
+    labels = {value["value"]: value["label"] for value in fields["status"]["picklistValues"]}
+    other = next(row for number, row in rows.items() if number != 77)
+    assert labels[str(rows[77]["status"])] == "Parked"
+    assert (other["externalID"], other["title"], other["status"]) == ("ext-1", "The till is down", 5)
+    assert other["completedDate"].startswith("2026-03-02T09:30:00")
 
 
 def test_the_zone_is_told_to_whoever_names_a_user(psa: Sandbox) -> None:

@@ -131,6 +131,8 @@ class Autotask(Connector):
     async def messages(self, ticket: Ticket) -> Pulled:
         number, row = ticket.ref.remote_id, await self._tickets.opening(ticket.ref)
         notes, times = await self._notes.on(number), await self._tickets.time_entries(number)
+        if not notes and not times:
+            await self._tickets.row(ticket.ref)  # a question about a ticket that is gone is answered with nothing
         words = await self._roster.words_for([row, *notes])
         try:
             messages = mapping.to_messages(row, notes, times, words)
