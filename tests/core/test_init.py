@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)  # whole commands, on machines that are bu
 PATIENCE = 120.0
 SECRET = "priv"  # the sandbox's, which is no secret
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PSA_COPILOT_", "TZ"))}
-COMMAND = [sys.executable, "-m", "psa_copilot.cli", "init"]
+COMMAND = [sys.executable, "-m", "psa_copilot.cli", "init", "--use=connectwise"]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -114,9 +114,7 @@ def test_a_table_that_rows_refer_to_can_be_made_anew(tmp_path: Path, monkeypatch
     monkeypatch.setattr(database_module, "MIGRATIONS", scripts)
     store.upgrade()
     with pytest.raises(DatabaseBroken, match="FOREIGN KEY"), store.transaction() as tx:
-        tx.work.promise(
-            row.model_copy(update={"id": 99}), "x", note, "another234", at, timedelta(hours=1)
-        )
+        tx.work.promise(row.model_copy(update={"id": 99}), "x", note, "another234", at, timedelta(hours=1))
     store.close()
     with closing(sqlite3.connect(tmp_path / "desk.db")) as file:
         assert file.execute("SELECT count(*) FROM write JOIN decision ON decision.id = decision_id").fetchone() == (1,)
