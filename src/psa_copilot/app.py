@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -458,6 +458,20 @@ async def check(config: Config) -> dict[str, list[Finding]]:
         for wrong in config.check_against(directories):
             found[next(iter(found))].append(Finding("fault", "config", wrong))
     return found
+
+
+async def end_webhooks(config: Config, names: Iterable[str]) -> dict[str, list[str]]:
+    """Take back the webhooks that these connections have registered; their addresses by connection."""
+    ended: dict[str, list[str]] = {}
+    async with AsyncExitStack() as stack:
+        clock = await stack.enter_async_context(timekeeping())
+        store = open_store(config)
+        stack.callback(store.close)
+        for name in names:
+            line = open_line(config, name, store, clock)
+            stack.push_async_callback(line.connector.http.close)
+            ended[name] = await line.connector.remove_webhooks()
+    return ended
 
 
 async def try_canary(config: Config, ref: Ref, orders: Orders, clock_url: str = "") -> Report:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from psa_copilot.sandbox import Sandbox, spawned
@@ -96,6 +97,25 @@ def test_try_and_sync_without_a_daemon_write_nothing(desk: Desk) -> None:
     assert desk.recaps() == []
     assert desk.told("ledger") == []
     assert {one["level"] for one in desk.told("check")["main"]} <= {"ok", "warning"}
+
+
+def test_webhooks_of_ours_are_taken_out_of_the_psa(desk: Desk) -> None:
+    callbacks = f"{desk.psa.url}/v4_6_release/apis/3.0/system/callbacks"
+    url = "http://127.0.0.1:9/webhooks/main"
+    body = {
+        "url": f"{url}?recordId=",
+        "objectId": 1,
+        "type": "Ticket",
+        "level": "Owner",
+        "description": "psa_copilot main",
+    }
+    with httpx.Client(auth=("sandbox+pub", "priv"), headers={"clientId": "any"}) as client:
+        client.post(callbacks, json=body).raise_for_status()
+        ended = desk.told("unhook")
+        left = [row for row in client.get(callbacks).raise_for_status().json() if row["url"].startswith(url)]
+    assert [one.partition("?")[0] for one in ended["main"]] == [url]
+    assert left == []
+    assert desk.told("unhook") == {"main": []}
 
 
 def test_what_is_written_can_be_taken_back_beside_a_daemon(desk: Desk) -> None:

@@ -1,7 +1,8 @@
-"""Commands that stop and start writing: pause, resume, rearm, release."""
+"""Commands that stop and start something: pause, resume, rearm, backlog, release, unhook."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,7 @@ SomeConnection = Annotated[str, typer.Option("--connection", help="Only this con
 
 def add_to(app: typer.Typer) -> None:
     """These commands become the program's."""
-    for command in (pause, resume, rearm, backlog, release):
+    for command in (pause, resume, rearm, backlog, release, unhook):
         app.command()(command)
 
 
@@ -144,6 +145,21 @@ def backlog(
     )
     if waiting:
         output.say(f"{waiting} wait; psa-copilot release {plugin} --batch 10 lets the ten worst go")
+
+
+def unhook(connection: SomeConnection = "", config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Take our webhooks out of the PSA, for good: when the copilot moves or goes. With `web.url` it sets them up anew.
+
+    JSON: {CONNECTION: [URL, ...]}.
+    """
+    from psa_copilot import app
+
+    settings = desk.read_config(config)
+    ended = asyncio.run(app.end_webhooks(settings, _connections(settings, connection)))
+    if as_json:
+        output.show_json(ended)
+    for name, urls in ended.items() if not as_json else ():
+        output.say(f"{name}: {', '.join(urls) or 'no webhook of ours was there'}")
 
 
 def _connections(config: Config, name: str) -> list[str]:
