@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from psa_copilot.models import ActorClass, Meaning, Message, Thread
 from psa_copilot.text.caution import is_secret
-from psa_copilot.text.clean import own_words
+from psa_copilot.text.clean import own_words, shown
 from psa_copilot.text.draft import NOT_STATED, Draft
 from psa_copilot.text.reading import Sentence, numbered, read, side, weigh, worth
 
@@ -228,7 +228,7 @@ class Extract:
 
     def _whatever(self) -> Iterator[tuple[int, str]]:
         for number, message in self.reading.messages:
-            said = " ".join(_SCHEME.sub("", own_words(message.text)).replace('"', "'").split())
+            said = shown(_SCHEME.sub("", own_words(message.text))).replace('"', "'")
             if said and number not in self.reading.personal + self.reading.addressed and not is_secret(said):
                 yield number, shortened(said, self.room)
 
