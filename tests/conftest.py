@@ -1,8 +1,10 @@
-"""At the end, what went over the wire between connectors and sandboxes; several test processes add theirs up."""
+"""What all tests share: logs as they were; at the end, what went over the wire between connectors and sandboxes."""
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +12,17 @@ import pytest
 from tests.contract.tally import TALLIES, Tally
 
 SENT_HOME = "wire"
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that sets up the logs of its process must not quiet those that a later test reads."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    for handler in [one for one in root.handlers if one not in handlers and type(one).__module__.startswith("psa_")]:
+        root.removeHandler(handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:

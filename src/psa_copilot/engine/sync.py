@@ -55,7 +55,6 @@ class Sync:
     async def contact(self) -> None:
         """Reach the PSA and learn who and what exists there; the first time ever is remembered."""
         await self.line.connector.known_good()
-        await self.look_around()
         now = self.line.connector.http.psa_now().replace(microsecond=0)
         with self._store.transaction() as tx:
             flag = tx.work.flag(self.line.name, "first_contact")
@@ -63,11 +62,13 @@ class Sync:
                 tx.work.set_flag(self.line.name, "first_contact", now.isoformat(), self.line.clock.now())
                 tx.work.move_cursor(self.line.name, "changes", self.line.connector.cursor_at(now))
         self.line.first_contact = datetime.fromisoformat(flag.value) if flag else now
+        # Last, since its end lets the other ticks begin: they must know what is old and what is news.
+        await self.look_around()
 
     async def look_around(self) -> None:
         """Who and what exists there changes: people come and go, boards get new statuses."""
-        self.line.directory = await self.line.connector.directory()
-        self.line.fingerprint = await self.line.connector.fingerprint()
+        directory, fingerprint = await self.line.connector.directory(), await self.line.connector.fingerprint()
+        self.line.directory, self.line.fingerprint = directory, fingerprint  # together: a canary goes by both
 
     async def read_calendars(self) -> None:
         """Who has planned what, and who is off."""

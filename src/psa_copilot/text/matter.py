@@ -14,8 +14,6 @@ _ERROR = re.compile(
     r"|\b(0x[0-9a-f]{8})\b",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_HOST = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]+(?:\.[\w-]+)*\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _GENERIC = words_of(
     """a an and the for to of in on my your our with please need needs help new user users request requests question
@@ -28,15 +26,10 @@ SHORTEST = 2
 """Words that a title must have; `Help` and `Problem` are no common matter."""
 
 
-def normal_title(title: str) -> str:
-    """A title without prefixes, numbers, host names and order of punctuation: equal for the same alert."""
-    bare = _NUMBER.sub("#", _HOST.sub("#", _PREFIX.sub("", title.casefold())))
-    return " ".join(_WORD.findall(bare.replace("#", " ")))
-
-
 def matters(board: str, title: str) -> list[str]:
     """Keys under which tickets of one board can be one incident: an error code first, then the title's words."""
     found = [f"{board}: error {(one[0] or one[1]).casefold()}" for one in _ERROR.findall(title)]
-    words = normal_title(title)
+    # With its numbers: five people with the same complaint say the same, five orders are five matters.
+    words = " ".join(_WORD.findall(_PREFIX.sub("", title.casefold())))
     specific = set(words.split()) - _GENERIC
     return [*found, *([f"{board}: {words}"] if len(words.split()) >= SHORTEST and specific else [])]
