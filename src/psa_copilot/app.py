@@ -409,7 +409,7 @@ def _named_plugin(config: Config, plugin: str) -> EnabledPlugin:
 
 async def _trial(config: Config, enabled: EnabledPlugin, store: Store, line: Line, ref: Ref, note: str) -> Trial:
     sync = Sync(line, store, lambda: None)
-    thread = await sync.glance(ref)
+    thread = line.understood(await sync.glance(ref))
     facts = {"note": note} if note else {}
     change = Change(thread_id=thread.id, revision=thread.revision, key="try", facts=facts)
     lines: Mapping[str, Line] = {line.name: line}

@@ -121,8 +121,12 @@ class Line:
 
     def meaning(self, ticket: Ticket) -> Meaning | None:
         """What a ticket's status means: a human's word, else what the PSA's flags say."""
-        known = self.status(ticket.board, ticket.status)
-        return self.confirmed_meaning(ticket) or (known.meaning() if known else None)
+        return self.meaning_of(ticket.board, ticket.status)
+
+    def meaning_of(self, board: str, status: str) -> Meaning | None:
+        """The same for a status of a board."""
+        known = self.status(board, status)
+        return self.settings.statuses.get(board, {}).get(status) or (known.meaning() if known else None)
 
     def understood(self, thread: Thread) -> Thread:
         """A thread as plugins get it: with what its statuses mean, and nothing of a confidential ticket beside it."""

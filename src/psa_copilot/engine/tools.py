@@ -89,11 +89,7 @@ class MirroredTickets:
 
     def meaning(self, board: str, status: str) -> Meaning | None:
         """The config's word, else what the PSA's flags say."""
-        if self._line is None:
-            return None
-        confirmed = self._line.settings.statuses.get(board, {}).get(status)
-        known = self._line.status(board, status)
-        return confirmed or (known.meaning() if known else None)
+        return self._line.meaning_of(board, status) if self._line else None
 
 
 class Bench:

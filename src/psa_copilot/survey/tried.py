@@ -64,6 +64,7 @@ class Trials:
             thread = tx.mirror.thread_of(ticket.ref)
         if thread is None:
             return []
+        thread = self._lines[ticket.ref.connection].understood(thread)
         self._tried += 1
         return [
             sighting(ticket, gathered.scene, Sign(f"{name}: {_first_line(body)}", 0.0), body)
