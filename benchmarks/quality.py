@@ -20,7 +20,8 @@ from typing import Any
 
 from psa_copilot import ActorClass, Message, Ref, Thread, Ticket
 from psa_copilot.text import picker
-from psa_copilot.text.classifier import Case, Classifier, Example
+from psa_copilot.text.choosing import Case, Example
+from psa_copilot.text.classifier import Classifier
 from psa_copilot.text.injection import Detector
 from psa_copilot.text.outcome import Risk
 from psa_copilot.text.personal import find_identifiers

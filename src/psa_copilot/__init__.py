@@ -4,7 +4,20 @@ A sidecar for the ticket system of a managed service provider: it mirrors ticket
 say what they would do, and writes it back as notes and fields, exactly once.
 """
 
-from psa_copilot.actions import Action, AddNote, Book, ChangeField, EditNote, LinkTo, LogTime, Mention, Receipt, Wish
+from psa_copilot.actions import (
+    Action,
+    AddNote,
+    Book,
+    ChangeField,
+    EditNote,
+    LinkTo,
+    LogTime,
+    Mention,
+    Opinion,
+    Reason,
+    Receipt,
+    Wish,
+)
 from psa_copilot.calendar import Calendar, Hours
 from psa_copilot.clock import duration
 from psa_copilot.connector import (
@@ -33,6 +46,7 @@ from psa_copilot.events import Change, Event, EventKind, Source
 from psa_copilot.http import Answer, Http, Step, keyset
 from psa_copilot.llm import Llm
 from psa_copilot.markers import marker_of, same_text
+from psa_copilot.memory import Correction, Memory, Notebook, Outcome, Rule
 from psa_copilot.models import (
     ActorClass,
     Appointment,
@@ -55,8 +69,8 @@ from psa_copilot.models import (
     Thread,
     Ticket,
 )
-from psa_copilot.plugin import Found, Plugin, PluginSettings, Standing, Tools
-from psa_copilot.text import Draft, Kcs, Template, Templates
+from psa_copilot.plugin import Bars, Found, Plugin, PluginSettings, Similar, Standing, Tools, Working
+from psa_copilot.text import Case, Choice, Draft, Example, Kcs, Template, Templates
 from psa_copilot.text.markup import to_text
 
 __all__ = [
@@ -67,16 +81,20 @@ __all__ = [
     "Appointment",
     "AppointmentKind",
     "AuthFailed",
+    "Bars",
     "Board",
     "Book",
     "Calendar",
     "Can",
+    "Case",
     "Change",
     "ChangeField",
+    "Choice",
     "Company",
     "ConnectionSettings",
     "Connector",
     "Contact",
+    "Correction",
     "Delivery",
     "Directory",
     "Draft",
@@ -84,6 +102,7 @@ __all__ = [
     "EditNote",
     "Event",
     "EventKind",
+    "Example",
     "Field",
     "Finding",
     "Forged",
@@ -96,13 +115,17 @@ __all__ = [
     "Llm",
     "LogTime",
     "Meaning",
+    "Memory",
     "Mention",
     "Message",
     "MessageKind",
     "Moment",
     "NotFound",
     "NotReady",
+    "Notebook",
+    "Opinion",
     "Origin",
+    "Outcome",
     "Person",
     "Plugin",
     "PluginSettings",
@@ -110,10 +133,13 @@ __all__ = [
     "PsaError",
     "Pulled",
     "RateLimited",
+    "Reason",
     "Receipt",
     "Ref",
     "Rejected",
+    "Rule",
     "Setting",
+    "Similar",
     "Source",
     "Standing",
     "Status",
@@ -127,6 +153,7 @@ __all__ = [
     "Traces",
     "Unsupported",
     "Wish",
+    "Working",
     "duration",
     "keyset",
     "marker_of",

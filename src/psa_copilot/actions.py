@@ -26,10 +26,35 @@ ASSIGNMENT_LIFE = timedelta(minutes=15)
 FIELD_LIFE = timedelta(minutes=15)
 
 
+class Reason(Value):
+    """Why, in words of the ticket or of something that is cited: never a feature's name or a weight."""
+
+    text: str
+    words: tuple[str, ...] = ()
+    """As they stand in the ticket."""
+    cites: str = ""
+    """The ref of a ticket, or the key of a message of the thread."""
+
+
+class Opinion(Value):
+    """What one mind would choose; where two were asked, the ledger shows both."""
+
+    mind: str
+    """The model's name, or `no model`."""
+    choice: str
+    confidence: float | None = pydantic.Field(None, ge=0, le=1)
+
+
 class Wish(Value):
     """What all wishes have: a reason, its evidence, and how sure the plugin is."""
 
     because: str = pydantic.Field(min_length=1)
+    reasons: tuple[Reason, ...] = ()
+    """The strongest first."""
+    opinions: tuple[Opinion, ...] = ()
+    """Where more than one mind was asked."""
+    learned: str = ""
+    """What it rests on of all that the plugin has learned here: `version 7`, `version 7, rule vpn-kestrel`."""
     evidence: tuple[str, ...] = ()
     """Keys of the messages, or refs of the tickets, that it rests on."""
     confidence: float | None = pydantic.Field(None, ge=0, le=1)

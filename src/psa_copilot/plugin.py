@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +15,19 @@ from psa_copilot.calendar import DEFAULT, Calendar
 from psa_copilot.connector import Duration, Setting
 from psa_copilot.events import Change, EventKind
 from psa_copilot.llm import Llm
-from psa_copilot.models import ActorClass, Appointment, Meaning, Moment, Origin, Ref, Thread, Ticket
+from psa_copilot.memory import Memory, Notebook, Nothing, Outcome
+from psa_copilot.models import (
+    ActorClass,
+    Appointment,
+    Directory,
+    Meaning,
+    Moment,
+    Origin,
+    Person,
+    Ref,
+    Thread,
+    Ticket,
+)
 from psa_copilot.text import Text
 
 
@@ -28,6 +40,23 @@ class When(BaseModel):
     board: list[str] = Setting(default_factory=list, description="Only these boards.")
     company: list[str] = Setting(default_factory=list, description="Only these companies.")
     priority: list[str] = Setting(default_factory=list, description="Only these priorities.")
+
+
+class Bars(BaseModel):
+    """How sure a plugin must be of a value before it asks for it; below, it abstains and that is recorded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    empty: float = Setting(0.70, ge=0, le=1, description="To set a field that is empty.")
+    change: float = Setting(0.85, ge=0, le=1, description="To change a field that is set.")
+    boards: dict[str, float] = Setting(
+        default_factory=dict, description="For tickets on these boards, instead of both; `replay` recommends them."
+    )
+
+    def of(self, board: str, was: str) -> float:
+        """The bar for a field of a ticket on this board that has this value now."""
+        named = {name.casefold(): bar for name, bar in self.boards.items()}
+        return named.get(board.casefold(), self.change if was else self.empty)
 
 
 class PluginSettings(BaseModel):
@@ -56,6 +85,7 @@ class PluginSettings(BaseModel):
         frozenset(),
         description="Boards, categories or statuses it may act on though they mail, bill or pull a template.",
     )
+    bars: Bars = Setting(default_factory=Bars, description="How sure it must be of a value.")
     time_to_live: Duration | None = Setting(None, description="How long after the verdict a write is still useful.")
 
 
@@ -72,8 +102,58 @@ class Past(Protocol):
         """Texts of the notes that it has wished for here with that purpose, oldest first, written or not."""
 
 
+@dataclass(frozen=True)
+class Similar:
+    """A ticket that is like the one at hand."""
+
+    ticket: Ticket
+    score: float
+    """0 to 1."""
+    shared: tuple[str, ...] = ()
+    """The rarest words that both have."""
+
+
+@dataclass(frozen=True)
+class Working:
+    """How a technician is placed now."""
+
+    person: Person
+    on_shift: bool
+    """Within their working hours, and not away."""
+    tier: int | None = None
+    """Where one is declared for their team."""
+    open_tickets: int = 0
+    booked: timedelta = timedelta(0)
+    """Planned work of the next business day: entries of their calendar."""
+    last_assigned_at: datetime | None = None
+
+
+class Roster(Protocol):
+    """The technicians of the desk."""
+
+    def working(self) -> tuple[Working, ...]:
+        """All active ones, accounts of integrations left out."""
+
+
+class Nobody:
+    """A roster of which nothing is known."""
+
+    def working(self) -> tuple[Working, ...]:
+        """None."""
+        return ()
+
+
 class Tickets(Protocol):
     """Read-only look-up of mirrored tickets of the same connection."""
+
+    def similar(self, thread: Thread, most: int = 10, *, resolved: bool = False, own: bool = False) -> list[Similar]:
+        """Other tickets that are like this thread, best first; only resolved ones, only of the same client.
+
+        Confidential ones are never among them. What is shown of another client's ticket has to be redacted.
+        """
+
+    def thread(self, ref: Ref) -> Thread | None:
+        """A mirrored ticket's whole conversation; None for a confidential one."""
 
     def get(self, ref: Ref) -> Ticket | None:
         """One mirrored ticket."""
@@ -143,6 +223,11 @@ class Tools:
     """A model, where one is configured and allowed here; its `ask` answers None otherwise."""
     standing: Standing
     """How the ticket that would be written to stands."""
+    memory: Memory = field(default_factory=Nothing)
+    """What this plugin has learned here; reading only."""
+    directory: Directory = field(default_factory=Directory)
+    """Who and what exists in the PSA: a wish names nothing else."""
+    roster: Roster = field(default_factory=Nobody)
 
 
 @dataclass(frozen=True)
@@ -184,6 +269,14 @@ class Plugin(ABC):
     @abstractmethod
     async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         """What this plugin would like written, each wish with its `because`; an empty list is a fine answer."""
+
+    def learn(self, outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> None:
+        """Learn from what people made of the desk's tickets, oldest first; called now and then, in its own process.
+
+        Not defined: it learns nothing. What is kept must follow from these outcomes alone, so that replay can ask for
+        what would have been known at an earlier time.
+        """
+        return
 
     def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterable[Found]:
         """For sweeps: which of these open tickets need a run now. Called for pages of tickets, every few minutes."""

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from psa_copilot.text import calibration, vectors
-from psa_copilot.text.classifier import Case, Choice, Classifier, Example
+from psa_copilot.text.choosing import Case, Choice, Example
+from psa_copilot.text.classifier import Classifier
 
 MATTERS = {
     "Network": ("the vpn tunnel drops", "no wifi on floor 3", "switch port is down", "the firewall blocks the site"),
@@ -61,10 +62,10 @@ def test_each_reason_quotes_the_ticket_or_names_a_cited_one(learned: Classifier)
     for reason in reasons:
         assert (
             all(word.lower() in case.whole.lower() and f'"{word}"' in reason.text for word in reason.words)
-            or reason.ticket
+            or reason.cites
         )
         assert not any(bit in reason.text for bit in ("0.", "pieces", "idf", "weight"))
-    cited = [reason.ticket for reason in reasons if reason.ticket]
+    cited = [reason.cites for reason in reasons if reason.cites]
     assert cited
     assert {each.key: each.label for each in examples(240)}[cited[0]] == "Printing"
 

@@ -16,6 +16,8 @@ from psa_copilot import (
     Field,
     Llm,
     Meaning,
+    Ref,
+    Similar,
     Source,
     Standing,
     Thread,
@@ -63,6 +65,12 @@ class Mirrored:
 
     def other_clients(self, ticket: Ticket) -> list[str]:
         return list(self.clients)
+
+    def similar(self, thread: Thread, most: int = 10, *, resolved: bool = False, own: bool = False) -> list[Similar]:
+        return []
+
+    def thread(self, ref: Ref) -> Thread | None:
+        return None
 
     def meaning(self, board: str, status: str) -> Meaning | None:
         return STATUSES.get(status)

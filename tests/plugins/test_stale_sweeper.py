@@ -31,6 +31,7 @@ from psa_copilot import (
     Message,
     Origin,
     Ref,
+    Similar,
     Source,
     Standing,
     Thread,
@@ -322,6 +323,12 @@ class Mirror:
 
     def other_clients(self, ticket: Ticket) -> list[str]:
         return []
+
+    def similar(self, thread: Thread, most: int = 10, *, resolved: bool = False, own: bool = False) -> list[Similar]:
+        return []
+
+    def thread(self, ref: Ref) -> Thread | None:
+        return None
 
     def meaning(self, board: str, status: str) -> Meaning | None:
         return {"Resolved": Meaning.RESOLVED, "In progress": Meaning.IN_PROGRESS}.get(status)

@@ -25,7 +25,6 @@ from psa_copilot.store import Transaction
 from psa_copilot.text.noise import quiet
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
-SET_EMPTY, CHANGE_SET = 0.70, 0.85
 LONGEST_NOTE = 1200  # characters
 NOTES_A_DAY = 1  # new ones, on one ticket, over all plugins
 
@@ -289,9 +288,9 @@ def time_to_live(case: Case) -> timedelta:
 def _confidence(case: Case) -> Verdict | None:
     if not isinstance(case.wish, ChangeField) or case.wish.confidence is None:
         return None
-    bar = CHANGE_SET if case.wish.was else SET_EMPTY
+    bar = case.plugin.settings.bars.of(case.ticket.board, case.wish.was)
     return (
-        Verdict("dropped", f"confidence {case.wish.confidence:.2f} is below {bar:.2f}")
+        Verdict("dropped", f"abstains: confidence {case.wish.confidence:.2f} is below {bar:.2f}")
         if case.wish.confidence < bar
         else None
     )

@@ -10,12 +10,13 @@ from psa_copilot.config import Config
 from psa_copilot.desk import Desk, is_among
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.policy import stopped_ticket
+from psa_copilot.engine.remembering import StoredMemory
 from psa_copilot.engine.spending import StoredAnswers, StoredSpend
 from psa_copilot.engine.views import confidential, standing_of
 from psa_copilot.llm import Gateway, Llm
 from psa_copilot.markers import unsigned
-from psa_copilot.models import Meaning, Ref, Thread, Ticket
-from psa_copilot.plugin import Standing, Tools
+from psa_copilot.models import Directory, Meaning, Ref, Thread, Ticket
+from psa_copilot.plugin import Similar, Standing, Tools, Working
 from psa_copilot.store import MODEL_CALLS, Store
 from psa_copilot.text import Text
 
@@ -87,9 +88,33 @@ class MirroredTickets:
         """All companies with tickets here but this one."""
         return [name for name in self._clients if name.casefold() != ticket.company.casefold()]
 
+    def thread(self, ref: Ref) -> Thread | None:
+        """A mirrored ticket's whole conversation, as plugins get it."""
+        if ref.connection != self._connection or self._line is None:
+            return None
+        with self._store.reading() as tx:
+            thread = tx.mirror.thread_of(ref)
+        hidden = thread is None or confidential(thread.ticket, self._line.settings.desk)
+        return None if thread is None or hidden else self._line.understood(thread)
+
+    def similar(self, thread: Thread, most: int = 10, *, resolved: bool = False, own: bool = False) -> list[Similar]:
+        """Tickets that are like this thread."""
+        raise NotImplementedError
+
     def meaning(self, board: str, status: str) -> Meaning | None:
         """The config's word, else what the PSA's flags say."""
         return self._line.meaning_of(board, status) if self._line else None
+
+
+class StoredRoster:
+    """The technicians of one connection, from its directory, the desk's words and the mirror."""
+
+    def __init__(self, store: Store, line: Line) -> None:
+        self._store, self._line = store, line
+
+    def working(self) -> tuple[Working, ...]:
+        """How each of them is placed now."""
+        raise NotImplementedError
 
 
 class Bench:
@@ -99,6 +124,7 @@ class Bench:
         self._store, self._config = store, config
         self._gateways: dict[str, Gateway] = {}
         self._clients: dict[str, tuple[datetime, list[str]]] = {}
+        self._memories: dict[tuple[str, str], StoredMemory] = {}
 
     def tools(self, plugin: str, thread: Thread, line: Line) -> Tools:
         """The tools of one plugin for one thread."""
@@ -110,7 +136,13 @@ class Bench:
             text=Text(),
             llm=self._llm(plugin, thread, line),
             standing=standing,
+            memory=self._memory(line.name, plugin).renew(),
+            directory=line.directory or Directory(),
+            roster=StoredRoster(self._store, line),
         )
+
+    def _memory(self, connection: str, plugin: str) -> StoredMemory:
+        return self._memories.setdefault((connection, plugin), StoredMemory(self._store, connection, plugin))
 
     def _clients_of(self, line: Line) -> list[str]:
         """Every client that has a ticket here; looked up once an hour, since it means reading all of them."""

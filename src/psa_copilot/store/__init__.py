@@ -19,6 +19,7 @@ from psa_copilot.store.backlog import Backlog, Spending
 from psa_copilot.store.forgetting import FORGET, forget_passing
 from psa_copilot.store.incidents import MODEL_CALLS, Incidents
 from psa_copilot.store.ledger import Ledger
+from psa_copilot.store.memories import Learning, Memories, Thing
 from psa_copilot.store.mirror import AsOf, Look, Mirror
 from psa_copilot.store.restoring import begin_again
 from psa_copilot.store.reviving import revive
@@ -33,7 +34,9 @@ from psa_copilot.store.tables import (
     FeedbackRow,
     InboxRow,
     LivingNoteRow,
+    MemoryVersionRow,
     PluginStateRow,
+    RuleRow,
     RunRow,
     WriteRow,
 )
@@ -51,12 +54,16 @@ __all__ = [
     "Due",
     "FeedbackRow",
     "InboxRow",
+    "Learning",
     "LivingNoteRow",
     "Look",
+    "MemoryVersionRow",
     "PluginStateRow",
+    "RuleRow",
     "RunRow",
     "Stand",
     "Store",
+    "Thing",
     "Transaction",
     "WriteRow",
 ]
@@ -73,6 +80,7 @@ class Transaction:
         self.incidents = Incidents(session)
         self.backlog = Backlog(session)
         self.spending = Spending(session)
+        self.memories = Memories(session)
 
 
 class Store:

@@ -7,7 +7,7 @@ database. Every row names its connection: nothing of one PSA tenant can be read 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Dialect, Index, Integer, String, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import JSON, Column, Dialect, Index, Integer, LargeBinary, String, TypeDecorator, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 
@@ -449,6 +449,53 @@ class ClusterMemberRow(SQLModel, table=True):
     company_id: str
     opened_at: datetime = moment()
     cluster_id: int | None = Field(default=None, index=True)
+
+
+class MemoryRow(SQLModel, table=True):
+    """One thing that a plugin has learned: arrays, and what JSON can hold; never code."""
+
+    __tablename__ = "memory"
+
+    connection: str = Field(primary_key=True)
+    plugin: str = Field(primary_key=True)
+    """Empty for what the core keeps itself, for example to find similar tickets."""
+    name: str = Field(primary_key=True)
+    version: int
+    kind: str
+    """What it is, and so what reads it: choices, risk, index."""
+    arrays: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    facts: dict[str, Any] = json_column()
+
+
+class MemoryVersionRow(SQLModel, table=True):
+    """One learning of one plugin: when it was, and what it rested on."""
+
+    __tablename__ = "memory_version"
+
+    connection: str = Field(primary_key=True)
+    plugin: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    outcomes: int
+    known_at: datetime | None = maybe_moment()
+    """When the newest of these outcomes became known."""
+    seconds: float
+    at: datetime = moment()
+
+
+class RuleRow(SQLModel, table=True):
+    """A habit of the desk that a plugin has learned; one that a human removed stays, and is not learned again."""
+
+    __tablename__ = "rule"
+
+    connection: str = Field(primary_key=True)
+    plugin: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    version: int
+    """The learning that found it last."""
+    value: dict[str, Any] = json_column()
+    removed_at: datetime | None = maybe_moment()
+    removed_why: str = ""
+    at: datetime = moment()
 
 
 class SpendRow(SQLModel, table=True):

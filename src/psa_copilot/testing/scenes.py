@@ -15,8 +15,9 @@ from typing import Any
 from psa_copilot.actions import Action, Purpose
 from psa_copilot.events import Change, Event, EventKind, Source
 from psa_copilot.llm import Llm
-from psa_copilot.models import ActorClass, Field, Meaning, Message, Moment, Ref, Thread, Ticket
-from psa_copilot.plugin import Found, Plugin, Standing, Tools
+from psa_copilot.memory import Memory, Nothing
+from psa_copilot.models import ActorClass, Directory, Field, Meaning, Message, Moment, Ref, Thread, Ticket
+from psa_copilot.plugin import Found, Nobody, Plugin, Roster, Similar, Standing, Tools
 from psa_copilot.text import Text
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -142,6 +143,8 @@ class LocalTickets:
     known: Sequence[Ticket] = ()
     clients: Sequence[str] = ()
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    alike: Sequence[Similar] = ()
+    threads: Mapping[Ref, Thread] = field(default_factory=dict)
 
     def get(self, ref: Ref) -> Ticket | None:
         """See `psa_copilot.plugin.Tickets`."""
@@ -160,6 +163,16 @@ class LocalTickets:
     def meaning(self, board: str, status: str) -> Meaning | None:
         """See `psa_copilot.plugin.Tickets`."""
         return self.meanings.get(status)
+
+    def similar(self, thread: Thread, most: int = 10, *, resolved: bool = False, own: bool = False) -> list[Similar]:
+        """See `psa_copilot.plugin.Tickets`."""
+        fits = [one for one in self.alike if not (resolved and not one.ticket.is_closed)]
+        company = thread.ticket.company_id
+        return [one for one in fits if not own or one.ticket.company_id == company][:most]
+
+    def thread(self, ref: Ref) -> Thread | None:
+        """See `psa_copilot.plugin.Tickets`."""
+        return self.threads.get(ref)
 
 
 @dataclass(frozen=True)
@@ -218,6 +231,9 @@ def scene(
     past: LocalPast | None = None,
     tickets: LocalTickets | None = None,
     llm: Llm | None = None,
+    memory: Memory | None = None,
+    directory: Directory | None = None,
+    roster: Roster | None = None,
     stands: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Scene:
@@ -232,6 +248,9 @@ def scene(
         text=Text(),
         llm=llm or Llm(),
         standing=standing(talk, **(stands or {})),
+        memory=memory or Nothing(),
+        directory=directory or Directory(),
+        roster=roster or Nobody(),
     )
     return Scene(talk, tools)
 

@@ -1,11 +1,15 @@
 """The no-model toolkit: what a text says without asking anybody, and what a note may say of it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from psa_copilot.models import Message, Thread, Ticket
 from psa_copilot.text import away, extract, hand_off, noise, resolution
 from psa_copilot.text.automatic import automatic
+from psa_copilot.text.choosing import Case, Choice, Example
 from psa_copilot.text.draft import Draft
 from psa_copilot.text.entities import Entity, entities
 from psa_copilot.text.language import language
@@ -18,7 +22,11 @@ from psa_copilot.text.template import Template, Templates
 from psa_copilot.text.transcript import public, transcript
 from psa_copilot.text.unsupported import sources_of, supported_only
 
-__all__ = ["Draft", "Entity", "Kcs", "Template", "Templates", "Text"]
+if TYPE_CHECKING:  # these need numpy and scikit-learn, which only what learns loads
+    from psa_copilot.text.classifier import Classifier
+    from psa_copilot.text.outcome import Facts, Risk
+
+__all__ = ["Case", "Choice", "Draft", "Entity", "Example", "Kcs", "Template", "Templates", "Text"]
 
 
 class Text:
@@ -48,6 +56,21 @@ class Text:
         """From when its sender is back, as an automatic reply states it; None for any other message."""
         is_reply = automatic(message) == "auto-reply"
         return away.back_from(message.text, message.sent_at, zone) if is_reply else None
+
+    def learned_choices(self, examples: Sequence[Example], goal: float = 0.9) -> Classifier:
+        """Learn which value a field gets, from tickets whose value is known, oldest first.
+
+        `goal` is the share of decided ones that shall be right.
+        """
+        from psa_copilot.text.classifier import Classifier
+
+        return Classifier.fit(examples, goal)
+
+    def learned_risk(self, facts: Sequence[Facts], opened: Sequence[datetime], happened: Sequence[bool]) -> Risk:
+        """Learn how likely something is to happen to a ticket, from tickets of which it is known."""
+        from psa_copilot.text.outcome import Risk
+
+        return Risk.fit(facts, opened, happened)
 
     def recap(self, thread: Thread) -> str:
         """What the thread says about itself: its own sentences in the shape of a note, without the marker line."""

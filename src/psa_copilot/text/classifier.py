@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
+from psa_copilot.actions import Reason
 from psa_copilot.text import calibration
 from psa_copilot.text.calibration import Logistic
+from psa_copilot.text.choosing import Case, Choice, Example
 from psa_copilot.text.injection import quarantined
 from psa_copilot.text.reading import content_words
 from psa_copilot.text.terms import Lexicon, pieces, words
@@ -50,55 +52,6 @@ NEIGHBORS = 10
 
 Matrix = NDArray[np.float32]
 Nearest = tuple[NDArray[np.intp], Matrix]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is read of a ticket to choose a value."""
-
-    title: str
-    text: str = ""
-    contact: str = ""
-
-    @property
-    def whole(self) -> str:
-        """Title and text."""
-        return f"{self.title}\n{self.text}"
-
-
-@dataclass(frozen=True)
-class Example:
-    """A ticket whose value is known; `key` is how it is cited."""
-
-    key: str
-    case: Case
-    label: str
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a value was chosen, in words of the ticket or of a cited one."""
-
-    text: str
-    words: tuple[str, ...]
-    """As they stand in the ticket."""
-    ticket: str = ""
-    """Key of the similar ticket that is cited."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The most likely value; not `decided` means: abstain."""
-
-    label: str
-    confidence: float
-    topk: tuple[tuple[str, float], ...] = ()
-    decided: bool = False
-    steered: bool = False
-    """Whether the ticket orders software to choose this very value; the order itself was not read."""
-    quarantined: tuple[str, ...] = ()
-    """What was not read, because it gives orders to software."""
-    reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -257,7 +210,7 @@ class _Learned:
         similar = self._similar(case, row, first, near, labels[first])
         telling = self._telling(case, row, first, second)
         for quoted in telling[: MOST_REASONS - (similar is not None)]:
-            yield Reason(f'it says "{quoted}", as tickets of {labels[first]} do', (quoted,))
+            yield Reason(text=f'it says "{quoted}", as tickets of {labels[first]} do', words=(quoted,))
         if similar:
             yield similar
 
@@ -276,7 +229,8 @@ class _Learned:
         }
         quoted = _quotable(sorted(shared, key=lambda term: (-shared[term], term)), case.whole)
         both = ", ".join(f'"{each}"' for each in quoted)
-        return Reason(f"like {self.keys[place]}, which is {name}: both say {both}", tuple(quoted), self.keys[place])
+        said = f"like {self.keys[place]}, which is {name}: both say {both}"
+        return Reason(text=said, words=tuple(quoted), cites=self.keys[place])
 
     @cached_property
     def _terms(self) -> list[str]:

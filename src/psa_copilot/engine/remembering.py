@@ -1,0 +1,139 @@
+"""What a plugin has learned, as it is handed to it: from the store, or from a learning that is not kept at all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from psa_copilot.memory import Rule
+from psa_copilot.store import Learning, Store, Thing
+
+if TYPE_CHECKING:
+    from psa_copilot.memory import Kept
+    from psa_copilot.text.classifier import Classifier
+    from psa_copilot.text.outcome import Risk
+
+CHOICES, RISK = "choices", "risk"
+
+
+class StoredMemory:
+    """The newest version of one plugin's memory on one connection. Unpacked once per version and process."""
+
+    def __init__(self, store: Store, connection: str, plugin: str) -> None:
+        self._store, self._connection, self._plugin = store, connection, plugin
+        self._version = -1
+        self._things: dict[str, Kept] = {}
+        self._rules: tuple[Rule, ...] = ()
+
+    def renew(self) -> StoredMemory:
+        """Look whether something was learned or removed since."""
+        with self._store.reading() as tx:
+            version = tx.memories.version(self._connection, self._plugin)
+            rows = tx.memories.rules(self._connection, self._plugin)
+        if version != self._version:
+            self._version, self._things = version, {}
+        self._rules = tuple(Rule.model_validate(row.value) for row in rows)
+        return self
+
+    @property
+    def version(self) -> int:
+        """Counts up with each learning."""
+        return max(self._version, 0)
+
+    def choices(self, name: str) -> Classifier | None:
+        """Which values a field gets."""
+        from psa_copilot.text.classifier import Classifier
+
+        found = self._recalled(name, CHOICES)
+        return found if isinstance(found, Classifier) else None
+
+    def risk(self, name: str) -> Risk | None:
+        """How likely something is to happen."""
+        from psa_copilot.text.outcome import Risk
+
+        found = self._recalled(name, RISK)
+        return found if isinstance(found, Risk) else None
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The habits that hold."""
+        return self._rules
+
+    def _recalled(self, name: str, kind: str) -> Kept | None:
+        if name not in self._things:
+            with self._store.reading() as tx:
+                row = tx.memories.recall(self._connection, self._plugin, name)
+            if row is None or row.kind != kind:
+                return None
+            thing = unpacked(row.kind, row.arrays, row.facts)
+            if thing is None:
+                return None
+            self._things[name] = thing
+        return self._things[name]
+
+
+class LooseMemory:
+    """A notebook that is read right away, and kept nowhere: what would have been known at some earlier time."""
+
+    def __init__(self, version: int = 0) -> None:
+        self.version = version
+        self.things: dict[str, Kept] = {}
+        self._rules: tuple[Rule, ...] = ()
+
+    def keep(self, name: str, thing: Kept) -> None:
+        """Keep a thing."""
+        self.things[name] = thing
+
+    def keep_rules(self, rules: tuple[Rule, ...]) -> None:
+        """Keep these habits."""
+        self._rules = rules
+
+    def choices(self, name: str) -> Classifier | None:
+        """Which values a field gets."""
+        from psa_copilot.text.classifier import Classifier
+
+        found = self.things.get(name)
+        return found if isinstance(found, Classifier) else None
+
+    def risk(self, name: str) -> Risk | None:
+        """How likely something is to happen."""
+        from psa_copilot.text.outcome import Risk
+
+        found = self.things.get(name)
+        return found if isinstance(found, Risk) else None
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The habits that were learned."""
+        return self._rules
+
+    def learning(self, outcomes: int, known_at: Any, seconds: float) -> Learning:
+        """All of it, ready for the store."""
+        things = [Thing(name, *packed(thing)) for name, thing in sorted(self.things.items())]
+        return Learning(things, self._rules, outcomes, known_at, seconds)
+
+
+def packed(thing: Kept) -> tuple[str, bytes, dict[str, Any]]:
+    """Its kind, its arrays in one piece, and the rest as what JSON can hold."""
+    import numpy as np
+
+    from psa_copilot.text.classifier import Classifier
+
+    arrays, facts = thing.to_arrays()
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return (CHOICES if isinstance(thing, Classifier) else RISK), file.getvalue(), dict(facts)
+
+
+def unpacked(kind: str, data: bytes, facts: Mapping[str, Any]) -> Kept | None:
+    """The thing again; None where another version of this program kept it, so that it is learned anew."""
+    import numpy as np
+
+    from psa_copilot.text.classifier import Classifier
+    from psa_copilot.text.outcome import Risk
+
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        held = {name: arrays[name] for name in arrays.files}
+    try:
+        return Classifier.from_arrays(held, facts) if kind == CHOICES else Risk.from_arrays(held, facts)
+    except (KeyError, ValueError):
+        return None

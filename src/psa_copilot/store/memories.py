@@ -1,0 +1,137 @@
+"""What plugins have learned, version by version, and the rules among it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, delete, func, select
+
+from psa_copilot.memory import Rule
+from psa_copilot.store.tables import MemoryRow, MemoryVersionRow, RuleRow
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One learned thing as it is kept."""
+
+    name: str
+    kind: str
+    arrays: bytes
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What one learning came to."""
+
+    things: Sequence[Thing]
+    rules: Sequence[Rule]
+    outcomes: int
+    known_at: datetime | None
+    seconds: float
+
+
+class Memories:
+    """Reads and writes within one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def version(self, connection: str, plugin: str) -> int:
+        """The newest version; 0 when nothing was learned yet."""
+        query = select(func.max(MemoryVersionRow.version)).where(
+            MemoryVersionRow.connection == connection, MemoryVersionRow.plugin == plugin
+        )
+        return self._session.exec(query).one() or 0
+
+    def newest(self, connection: str, plugin: str) -> MemoryVersionRow | None:
+        """The last learning."""
+        return self._session.get(MemoryVersionRow, (connection, plugin, self.version(connection, plugin)))
+
+    def recall(self, connection: str, plugin: str, name: str) -> MemoryRow | None:
+        """One thing of the newest version."""
+        return self._session.get(MemoryRow, (connection, plugin, name))
+
+    def learned(self, connection: str, plugin: str, learning: Learning, now: datetime) -> int:
+        """A learning becomes the next version, in place of the one before; returns its number."""
+        version = self.version(connection, plugin) + 1
+        self._session.add(
+            MemoryVersionRow(
+                connection=connection,
+                plugin=plugin,
+                version=version,
+                outcomes=learning.outcomes,
+                known_at=learning.known_at,
+                seconds=learning.seconds,
+                at=now,
+            )
+        )
+        mine = (col(MemoryRow.connection) == connection, col(MemoryRow.plugin) == plugin)
+        self._session.execute(delete(MemoryRow).where(*mine))
+        for thing in learning.things:
+            self._keep(connection, plugin, version, thing)
+        self._renew_rules(connection, plugin, version, learning.rules, now)
+        return version
+
+    def keep(self, connection: str, plugin: str, thing: Thing) -> None:
+        """Keep a thing that has no versions, because it follows each ticket: an index."""
+        self._keep(connection, plugin, 0, thing)
+
+    def _keep(self, connection: str, plugin: str, version: int, thing: Thing) -> None:
+        self._session.merge(
+            MemoryRow(
+                connection=connection,
+                plugin=plugin,
+                name=thing.name,
+                version=version,
+                kind=thing.kind,
+                arrays=thing.arrays,
+                facts=thing.facts,
+            )
+        )
+
+    def rules(self, connection: str, plugin: str, *, removed: bool = False) -> list[RuleRow]:
+        """The rules that hold, or those that a human has removed, by name."""
+        query = select(RuleRow).where(RuleRow.connection == connection, RuleRow.plugin == plugin)
+        gone = col(RuleRow.removed_at)
+        query = query.where(gone.is_not(None) if removed else gone.is_(None))
+        return list(self._session.exec(query.order_by(RuleRow.name)))
+
+    def remove_rule(self, connection: str, plugin: str, name: str, why: str, now: datetime) -> bool:
+        """It holds no more, and is not learned again; False when there is none of this name."""
+        row = self._session.get(RuleRow, (connection, plugin, name))
+        if row is None or row.removed_at is not None:
+            return False
+        row.removed_at, row.removed_why = now, why
+        self._session.add(row)
+        return True
+
+    def restore_rule(self, connection: str, plugin: str, name: str) -> bool:
+        """A rule that was removed may hold again; False when none of this name was removed."""
+        row = self._session.get(RuleRow, (connection, plugin, name))
+        if row is None or row.removed_at is None:
+            return False
+        row.removed_at, row.removed_why = None, ""
+        self._session.add(row)
+        return True
+
+    def _renew_rules(self, connection: str, plugin: str, version: int, rules: Sequence[Rule], now: datetime) -> None:
+        """Those that were learned again or newly; those that were not go, unless a human removed them."""
+        mine = (col(RuleRow.connection) == connection, col(RuleRow.plugin) == plugin)
+        self._session.execute(delete(RuleRow).where(*mine, col(RuleRow.removed_at).is_(None)))
+        removed = {row.name for row in self.rules(connection, plugin, removed=True)}
+        for rule in rules:
+            if rule.name not in removed:
+                self._session.add(
+                    RuleRow(
+                        connection=connection,
+                        plugin=plugin,
+                        name=rule.name,
+                        version=version,
+                        value=rule.model_dump(mode="json"),
+                        at=now,
+                    )
+                )
