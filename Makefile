@@ -37,8 +37,8 @@ check: $(VENV)/dev.stamp ## lint, format, types, import contracts
 	$(BIN)/mypy $(wildcard src connectors plugins tests benchmarks)
 	$(BIN)/lint-imports --no-logo
 
-chaos: $(VENV)/dev.stamp ## kill and cut everything, SEEDS=2 times from seed FIRST=1, and count the writes
-	@$(BIN)/python tests/chaos/run.py --seeds $(SEEDS) --first $(FIRST)
+chaos: $(VENV)/dev.stamp ## kill and cut everything, SEEDS=2 times from seed FIRST=1, and count the writes; PSA=connectwise
+	@$(BIN)/python tests/chaos/run.py --seeds $(SEEDS) --first $(FIRST) $(if $(PSA),--psa $(PSA))
 
 bench: $(VENV)/dev.stamp ## speed and quality figures, into build/bench.json
 	$(BIN)/python benchmarks/run.py

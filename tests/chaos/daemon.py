@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from tests.chaos.psas import Psa
+
 TOKEN = "invented-token-of-the-chaos-suite"
 READY_WITHIN = 40.0
 STOP_WITHIN = 10.0
@@ -107,13 +109,13 @@ class Store:
 class Daemon:
     """`psa-copilot run` on a sandbox, in a folder of its own."""
 
-    def __init__(self, folder: Path, psa_url: str, settings: Mapping[str, object] | None = None) -> None:
+    def __init__(self, folder: Path, psa: Psa, psa_url: str, settings: Mapping[str, object] | None = None) -> None:
         self.folder = folder
         self.url = f"http://127.0.0.1:{_free_port()}"
         self.log = folder / "daemon.log"
         self.store = Store(folder / "psa-copilot.db")
         self._config = folder / "config.yaml"
-        self._config.write_text(json.dumps(_config(psa_url, self.url), indent=2))  # JSON is YAML
+        self._config.write_text(json.dumps(_config(psa, psa_url, self.url), indent=2))  # JSON is YAML
         self._env = {**os.environ, **dict(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(base_url=self.url, timeout=5.0, trust_env=False)
@@ -208,22 +210,19 @@ class Daemon:
 
 
 @contextmanager
-def daemon(folder: Path, psa_url: str, settings: Mapping[str, object] | None = None) -> Iterator[Daemon]:
+def daemon(folder: Path, psa: Psa, psa_url: str, settings: Mapping[str, object] | None = None) -> Iterator[Daemon]:
     """A daemon that is ended whatever happens."""
-    copilot = Daemon(folder, psa_url, settings)
+    copilot = Daemon(folder, psa, psa_url, settings)
     with closing(copilot):
         copilot.start()
         yield copilot
 
 
-def _config(psa_url: str, own_url: str) -> dict[str, object]:
+def _config(psa: Psa, psa_url: str, own_url: str) -> dict[str, object]:
     connection = {
-        "use": "connectwise",
+        "use": psa.name,
         "url": psa_url,
-        "company": "sandbox",
-        "public_key": "pub",
-        "private_key": "priv",
-        "client_id": "any",
+        **psa.keys,
         "poll_every": "1s",
         "request_timeout": "2s",
         "write_grace": "3s",

@@ -11,6 +11,7 @@ import httpx
 
 from psa_copilot.sandbox import Sandbox
 from tests.chaos.daemon import Broken, Daemon, daemon, until
+from tests.chaos.psas import USUAL, Psa
 from tests.chaos.storm import desk, first_contact, say, settle
 from tests.chaos.tally import doubled_markers
 from tests.chaos.threads import script, stories
@@ -34,19 +35,19 @@ class Alert:
     troubles: list[str] = field(default_factory=list)
 
 
-def late(seed: int, folder: Path) -> Alert:
+def late(seed: int, folder: Path, psa: Psa = USUAL) -> Alert:
     """Run the control; it fails unless something doubled and the daemon says so."""
     began, alert = time.monotonic(), Alert(seed)
     told = stories(seed, THREADS)
-    with desk(told, folder) as sandbox, daemon(folder, sandbox.url) as copilot:
+    with desk(told, folder, psa) as sandbox, daemon(folder, psa, sandbox.url) as copilot:
         try:
-            first_contact(sandbox, copilot)
+            first_contact(sandbox, copilot, psa)
             sandbox.switch(late_commit=LATE_BY, late_commit_times=TIMES)
             for step in script(told, seed):
                 say(sandbox, step)
                 time.sleep(Random(seed).uniform(0.02, 0.1))
             until(lambda: _noticed(sandbox, copilot, alert), ALERT_WITHIN, 0.25)
-            settle(sandbox, copilot)
+            settle(sandbox, copilot, psa)
         except (Broken, httpx.HTTPError) as exc:
             alert.troubles.append(str(exc) or repr(exc))
     alert.troubles += _missing(alert)

@@ -2,6 +2,7 @@
 
     make chaos SEEDS=20            seeds 1 to 20, then the controls that show that the suite bites
     make chaos SEEDS=1 FIRST=7     seed 7 again
+    make chaos PSA=autotask        on another PSA: connectwise, autotask, halopsa, or all of them
 
 The last line of its output is JSON with the totals of the ordinary seeds; exits 1 if anything failed.
 """
@@ -15,12 +16,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.chaos.late import Alert, late
+from tests.chaos.psas import PSAS, USUAL, Psa
 from tests.chaos.storm import Outcome, storm
 
 TOTALS = ("kills", "kills_in_flight", "cuts", "writes", "lost", "doubled")
@@ -36,27 +39,46 @@ Ended = TypeVar("Ended", Outcome, Alert)
 
 def main() -> int:
     asked = _arguments()
+    psas = list(PSAS.values()) if asked.psa == "all" else [PSAS[asked.psa]]
+    outcomes: list[Outcome] = []
+    faults: list[str] = []
+    for psa in psas:
+        if len(psas) > 1:
+            print(f"{psa.name}:", flush=True)
+        faults += _all_of(psa, asked, outcomes)
+    code = _say_faults(faults)
+    if not asked.control:
+        totals = {name: sum(getattr(each, name) for each in outcomes) for name in TOTALS}
+        print(json.dumps({"seeds": len(outcomes), **totals}), flush=True)
+    return code
+
+
+def _all_of(psa: Psa, asked: argparse.Namespace, outcomes: list[Outcome]) -> list[str]:
+    """What went wrong on one PSA."""
     seeds = range(asked.first, asked.first + asked.seeds)
     if asked.control == "no-lookup":
-        return _say_faults(_unsafe(seeds, asked.keep))
+        return _unsafe(psa, seeds, asked.keep)
     if asked.control == "late":
-        return _say_faults(_late(asked.first, asked.keep))
-    outcomes = list(_ordinary(seeds, asked.keep))
-    faults = [f"seed {each.seed}; again: make chaos SEEDS=1 FIRST={each.seed}" for each in outcomes if each.troubles]
-    faults += _too_few_in_flight(outcomes)
-    faults += _late(asked.first, asked.keep)
+        return _late(psa, asked.first, asked.keep)
+    ended = list(_ordinary(psa, seeds, asked.keep))
+    outcomes += ended
+    faults = [f"seed {each.seed}; again: {_again(psa, each.seed)}" for each in ended if each.troubles]
+    faults += _too_few_in_flight(ended)
+    faults += _late(psa, asked.first, asked.keep)
     if len(seeds) >= LONG:
-        faults += _unsafe(range(seeds.stop, seeds.stop + UNSAFE_SEEDS), asked.keep)
-    code = _say_faults(faults)
-    totals = {name: sum(getattr(each, name) for each in outcomes) for name in TOTALS}
-    print(json.dumps({"seeds": len(outcomes), **totals}), flush=True)
-    return code
+        faults += _unsafe(psa, range(seeds.stop, seeds.stop + UNSAFE_SEEDS), asked.keep)
+    return faults
+
+
+def _again(psa: Psa, seed: int) -> str:
+    return f"make chaos SEEDS=1 FIRST={seed}" + ("" if psa is USUAL else f" PSA={psa.name}")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=2, help="how many (2)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
+    parser.add_argument("--psa", choices=[*PSAS, "all"], default=USUAL.name, help=f"on which PSA ({USUAL.name})")
     parser.add_argument("--keep", action="store_true", help="keep the folders of seeds that failed, and name them")
     parser.add_argument(
         "--no-lookup",
@@ -78,34 +100,30 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-def _ordinary(seeds: range, keep: bool) -> Iterator[Outcome]:
-    for each in _all(storm, seeds, keep):
+def _ordinary(psa: Psa, seeds: range, keep: bool) -> Iterator[Outcome]:
+    for each in _all(partial(storm, psa=psa), seeds, keep):
         _show(each, " FAILED" if each.troubles else "")
         _show_troubles(each.troubles)
         if each.troubles:
-            print(f"  again: make chaos SEEDS=1 FIRST={each.seed}", flush=True)
+            print(f"  again: {_again(psa, each.seed)}", flush=True)
         yield each
 
 
-def _unsafe(seeds: range, keep: bool) -> list[str]:
+def _unsafe(psa: Psa, seeds: range, keep: bool) -> list[str]:
     """Without the look-up, writes must double: else the suite would notice nothing."""
     print(f"control: seeds {seeds[0]} to {seeds[-1]} without the look-up; some of them must double", flush=True)
     doubled = 0
-    for each in _all(_storm_without_look_up, seeds, keep):
+    for each in _all(partial(storm, psa=psa, look_up=False), seeds, keep):
         _show(each)
         doubled += each.doubled > 0
     wanted = min(UNSAFE_DOUBLES, len(seeds))
     return [] if doubled >= wanted else [f"only {doubled} of {len(seeds)} seeds without the look-up doubled"]
 
 
-def _storm_without_look_up(seed: int, folder: Path) -> Outcome:
-    return storm(seed, folder, look_up=False)
-
-
-def _late(seed: int, keep: bool) -> list[str]:
+def _late(psa: Psa, seed: int, keep: bool) -> list[str]:
     """What the PSA commits after every grace, no look-up can see; the daemon must notice and raise the alert."""
     print(f"control: seed {seed} with commits after the grace; the daemon must raise the alert", flush=True)
-    [alert] = _all(late, [seed], keep)
+    [alert] = _all(partial(late, psa=psa), [seed], keep)
     print(
         f"  doubles={alert.doubles} logged={alert.logged} counted={alert.counted:g} seconds={alert.seconds}", flush=True
     )

@@ -14,6 +14,7 @@ import httpx
 
 from psa_copilot.sandbox import Sandbox, spawned
 from tests.chaos.daemon import NO_LOOKUP, Broken, Daemon, Owed, daemon, until
+from tests.chaos.psas import USUAL, Psa
 from tests.chaos.tally import Tally, tally, traffic
 from tests.chaos.threads import Step, Story, script, stories
 
@@ -81,38 +82,42 @@ def loses_engine(seed: int) -> bool:
     return seed % 10 == 3
 
 
-def storm(seed: int, folder: Path, *, look_up: bool = True) -> Outcome:
+def storm(seed: int, folder: Path, psa: Psa = USUAL, *, look_up: bool = True) -> Outcome:
     """Run one seed."""
     began, outcome = time.monotonic(), Outcome(seed)
     told = stories(seed)
-    with desk(told, folder) as sandbox, daemon(folder, sandbox.url, {} if look_up else NO_LOOKUP) as copilot:
+    unsafe = {} if look_up else NO_LOOKUP
+    with desk(told, folder, psa) as sandbox, daemon(folder, psa, sandbox.url, unsafe) as copilot:
         try:
-            first_contact(sandbox, copilot)
-            _Storm(seed, sandbox, copilot, outcome).rage(script(told, seed))
-            settle(sandbox, copilot)
+            first_contact(sandbox, copilot, psa)
+            _Storm(seed, sandbox, copilot, outcome, psa).rage(script(told, seed))
+            settle(sandbox, copilot, psa)
             if (code := copilot.stop()) != 0:
                 outcome.troubles.append(f"SIGTERM ended the daemon with {code}")
         except (Broken, httpx.HTTPError) as exc:
             outcome.troubles.append(str(exc) or repr(exc))
-        _count(told, sandbox, copilot, outcome)
+        _count(told, sandbox, copilot, outcome, psa)
     outcome.seconds = round(time.monotonic() - began, 1)
     return outcome
 
 
 @contextmanager
-def desk(told: list[Story], folder: Path, switches: Mapping[str, object] | None = None) -> Iterator[Sandbox]:
+def desk(
+    told: list[Story], folder: Path, psa: Psa = USUAL, switches: Mapping[str, object] | None = None
+) -> Iterator[Sandbox]:
     """A sandbox in a process of its own with all tickets that are older than the copilot."""
     lines = [json.dumps(story.line()) for story in told if not story.fresh]
     file = folder / "tickets.jsonl"
     file.write_text("\n".join(lines) + "\n")
-    with spawned("connectwise", tickets=file, switches={"retry_after": 1, **(switches or {})}) as sandbox:
+    stand = {"retry_after": 1, **psa.switches, **(switches or {})}
+    with spawned(psa.name, tickets=file, switches=stand) as sandbox:
         yield sandbox
 
 
-def first_contact(sandbox: Sandbox, copilot: Daemon) -> None:
+def first_contact(sandbox: Sandbox, copilot: Daemon, psa: Psa) -> None:
     """Wait until the copilot knows the desk; what is said afterwards is news."""
     copilot.wait_ready()
-    if not until(lambda: _polls(sandbox, 0) > 0, 20.0):
+    if not until(lambda: _polls(psa, sandbox, 0) > 0, 20.0):
         raise Broken("the daemon is ready and has never asked for tickets")
     met = sandbox.now()
     until(lambda: (sandbox.now() - met).total_seconds() > 1.5, 5.0)  # the PSA's stamps have whole seconds
@@ -126,11 +131,11 @@ def say(sandbox: Sandbox, step: Step) -> None:
         sandbox.inject(step.story.number, {"role": "customer", "text": step.story.live[step.place]})
 
 
-def settle(sandbox: Sandbox, copilot: Daemon) -> None:
+def settle(sandbox: Sandbox, copilot: Daemon, psa: Psa) -> None:
     """Return when nothing is owed any more, and has not been for a while."""
     copilot.wait_ready()
     seen = len(sandbox.log())
-    if not until(lambda: _polls(sandbox, seen) >= POLLS, 30.0, 0.25):
+    if not until(lambda: _polls(psa, sandbox, seen) >= POLLS, 30.0, 0.25):
         raise Broken("the daemon asked for no tickets after the faults had ended")
     end, since = time.monotonic() + QUIET_WITHIN, time.monotonic()
     while time.monotonic() < end and time.monotonic() - since < QUIET_FOR:
@@ -145,8 +150,9 @@ def settle(sandbox: Sandbox, copilot: Daemon) -> None:
 class _Storm:
     """The part of a seed in which things go wrong."""
 
-    def __init__(self, seed: int, sandbox: Sandbox, copilot: Daemon, outcome: Outcome) -> None:
+    def __init__(self, seed: int, sandbox: Sandbox, copilot: Daemon, outcome: Outcome, psa: Psa) -> None:
         self._seed = seed
+        self._psa = psa
         self._sandbox = sandbox
         self._copilot = copilot
         self._outcome = outcome
@@ -163,7 +169,7 @@ class _Storm:
             say(self._sandbox, step)
             time.sleep(self._chance.uniform(*GAP))
         recaps = sum(story.recap for story in {step.story for step in steps})
-        until(lambda: traffic(self._sandbox.log()).writes >= recaps, STORM_AT_MOST, 0.25)
+        until(lambda: traffic(self._sandbox.log(), self._psa).writes >= recaps, STORM_AT_MOST, 0.25)
         self._sandbox.faults()
 
     def _part(self, steps: list[Step], part: int) -> None:
@@ -217,16 +223,13 @@ class _Storm:
         return True
 
 
-def _polls(sandbox: Sandbox, after: int) -> int:
+def _polls(psa: Psa, sandbox: Sandbox, after: int) -> int:
     """How often the copilot has asked for changed tickets, and was answered."""
-    rows = sandbox.log(after)
-    return sum(
-        row["method"] == "GET" and row["path"].endswith("/service/tickets") and row["status"] == 200 for row in rows
-    )
+    return sum(psa.is_poll(row) for row in sandbox.log(after))
 
 
-def _count(told: list[Story], sandbox: Sandbox, copilot: Daemon, outcome: Outcome) -> None:
-    found, seen = tally(told, sandbox.notes()), traffic(sandbox.log())
+def _count(told: list[Story], sandbox: Sandbox, copilot: Daemon, outcome: Outcome, psa: Psa) -> None:
+    found, seen = tally(told, sandbox.notes()), traffic(sandbox.log(), psa)
     outcome.cuts, outcome.writes = seen.cuts, seen.writes
     outcome.lost, outcome.doubled = found.missing, len(found.doubled)
     outcome.troubles += found.troubles()

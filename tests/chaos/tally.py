@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from psa_copilot.markers import marker_of
+from tests.chaos.psas import Psa
 from tests.chaos.threads import Story
 
 Note = Mapping[str, Any]
@@ -67,9 +68,9 @@ def doubled_markers(notes: Sequence[Note]) -> int:
     return sum(count > 1 for count in markers.values())
 
 
-def traffic(log: Sequence[Mapping[str, Any]]) -> Traffic:
+def traffic(log: Sequence[Mapping[str, Any]], psa: Psa) -> Traffic:
     """Count the writes to notes."""
-    done = [row for row in log if row["committed"] and row["method"] in ("POST", "PATCH") and "/notes" in row["path"]]
+    done = [row for row in log if psa.is_note(row)]
     return Traffic(len(done), sum(row["fault"] == "cut_after" for row in done))
 
 
