@@ -15,7 +15,7 @@ from psa_copilot.clock import LOOPBACK, Clock
 from psa_copilot.config import Config, Keep, StopLists, Web, load
 from psa_copilot.desk import Desk
 from psa_copilot.llm import LlmSettings
-from psa_copilot.plugin import PluginSettings, When
+from psa_copilot.plugin import Bars, PluginSettings, When
 from psa_copilot.testing import LocalBudget
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -124,9 +124,11 @@ def test_every_setting_is_shown() -> None:
     assert shown("connections", "main") == known(connector.Settings)
     assert shown("plugins", "summarize") | {"use"} == known(summarize.Settings)
     assert shown("plugins", "summarize", "when") == known(When)
+    assert shown("plugins", "summarize", "bars") == known(Bars)
     assert shown("plugins", "stale_sweeper") | known(PluginSettings) == known(sweeper.Settings)
     for name, field in sweeper.Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) and name != "when":
+        own = name not in PluginSettings.model_fields
+        if own and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             assert shown("plugins", "stale_sweeper", name) == known(field.annotation)
     assert shown("connections", "main", "desk") == known(Desk)
     assert shown("llm") == known(LlmSettings)
