@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from psa_copilot.actions import Action, Receipt
 from psa_copilot.clock import duration
 from psa_copilot.desk import Desk
+from psa_copilot.errors import Forged, Unsupported
 from psa_copilot.events import Event
 from psa_copilot.http import Http
 from psa_copilot.models import Appointment, Contact, Directory, Field, Meaning, Moment, Pulled, Ref, Ticket, Value
@@ -190,27 +191,27 @@ class Connector(ABC):
 
     @abstractmethod
     def cursor_at(self, moment: Moment) -> str:
-        """The cursor that means `changed since moment`."""
+        """The cursor that means `changed since moment`: a time as `datetime.fromisoformat` reads it, with a zone."""
 
     @abstractmethod
     async def pull(self, ref: Ref) -> Pulled:
         """One ticket whole: the record and all of its messages."""
 
-    @abstractmethod
     async def messages(self, ticket: Ticket) -> Pulled:
-        """The messages of a ticket whose record is already at hand (one read fewer than `pull`)."""
+        """The messages of a ticket whose record is already at hand, where that saves a read."""
+        return await self.pull(ticket.ref)
 
-    @abstractmethod
     async def ticket(self, ref: Ref) -> Ticket:
-        """The record alone: the fresh read before a write."""
+        """The record alone: the fresh read before a write, where that is cheaper than `pull`."""
+        return (await self.pull(ref)).ticket
 
     @abstractmethod
     def ids(self) -> AsyncIterator[list[str]]:
         """Pages of the remote ids of all tickets, for the sweep that finds deletions."""
 
-    @abstractmethod
     async def history(self, ref: Ref) -> list[Event]:
         """Field changes that the PSA itself recorded; empty where `can.history` is False or we may not read it."""
+        return []
 
     async def open_tickets(self) -> AsyncIterator[list[Ticket]]:
         """Pages of all open tickets, whenever they changed last, newest first; none where they cannot be listed."""
@@ -240,13 +241,13 @@ class Connector(ABC):
     async def find(self, ref: Ref, action: Action, marker: str) -> Receipt | None:
         """Look whether this action was already carried out."""
 
-    @abstractmethod
     async def read_webhook(self, delivery: Delivery) -> list[Hint]:
         """Verify and read one webhook; raises Forged. Never fetches anything because a signature failed."""
+        raise Forged(self.http.connection, "believe a webhook", f"{self.name} sends none")
 
-    @abstractmethod
     async def register_webhooks(self, url: str) -> None:
-        """Make sure that the PSA calls `url` on ticket changes, exactly once."""
+        """Make sure that the PSA calls `url` on ticket changes, exactly once; asked only where `can.webhooks`."""
+        raise Unsupported(self.http.connection, "register webhooks", f"{self.name} sends none")
 
     async def remove_webhooks(self, keep: str = "") -> list[str]:
         """End the webhooks that this connection has registered, but for the one at `keep`; their addresses."""

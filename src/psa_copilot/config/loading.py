@@ -132,9 +132,11 @@ def _connection(document: Document, name: str, values: Any) -> Connection | None
     settings = _validated(document, where, connector.Settings, values)
     if settings is None:
         return None
-    for field in connector.Settings.model_fields:
-        if field == "url" or (field.endswith("_url") and getattr(settings, field)):
-            _check_url(document, (*where, field), getattr(settings, field))
+    for key, field in connector.Settings.model_fields.items():
+        is_url = key == "url" or key.endswith("_url")
+        # A connector whose PSA has no site says so with a default.
+        if is_url and (getattr(settings, key) or field.is_required()):
+            _check_url(document, (*where, key), getattr(settings, key))
     return Connection(name, connector, settings)
 
 
@@ -178,7 +180,7 @@ def _written_secrets(model: type[BaseModel], values: Any) -> Secrets:
 
 
 def _prepared(document: Document, where: Where, model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
-    """The values with secrets read from their files, and days turned into moments."""
+    """The values with secrets read from their files, days turned into moments, and paths made whole."""
     ready = dict(values)
     for name, field in model.model_fields.items():
         if f"{name}_file" in ready and faults.mentions(field.annotation, SecretStr):
@@ -187,6 +189,8 @@ def _prepared(document: Document, where: Where, model: type[BaseModel], values: 
             ready[name] = _with_templates(document, (*where, name), ready[name])
         if name in ready and faults.is_moment(field):
             ready[name] = _in_utc(ready[name])
+        if field.annotation is Path and isinstance(ready.get(name), str):
+            ready[name] = document.path.parent / ready[name]
     return ready
 
 

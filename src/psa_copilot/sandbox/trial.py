@@ -55,6 +55,19 @@ class Sandbox:
         found = self._get("notes" if ticket is None else f"notes?ticket={ticket}")
         return [note for note in found if deleted or not note["deleted"]]
 
+    def written(self) -> int:
+        """How many requests have changed something."""
+        return sum(row["committed"] for row in self.log())
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody is at home."""
+        self.faults("refuse=1")
+        try:
+            yield
+        finally:
+            self.faults()
+
     def mailbox(self) -> list[dict[str, Any]]:
         """What it would have mailed."""
         return list(self._get("mailbox"))

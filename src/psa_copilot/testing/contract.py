@@ -6,12 +6,15 @@ class TestMyPsa(ConnectorContract):
 
     def settings(self, url: str) -> dict[str, object]:
         return {"use": "mypsa", "url": url, "token": "secret"}
+
+A PSA that speaks no HTTP needs no sandbox: give a `psa` fixture instead, usually a `LocalPsa`. What can only be tried
+on a wire (cut answers, rates, webhooks) is left out then, and said to be.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -30,11 +33,16 @@ from psa_copilot.models import ActorClass, AppointmentKind, Directory, Field, Re
 from psa_copilot.sandbox import PsaSandbox, Sandbox, running
 from psa_copilot.testing.budget import LocalBudget
 from psa_copilot.testing.listener import listening
+from psa_copilot.testing.psa import LocalPsa, Psa
 
 HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SPEED = 20.0  # polite waits are this much shorter; sandbox and client live in the same moved time
 NOBODY = "No such thing"
+
+
+over_http = pytest.mark.usefixtures("wire")
+"""A promise that only a connector can break that sends requests."""
 
 
 class ConnectorContract:
@@ -53,15 +61,23 @@ class ConnectorContract:
         raise NotImplementedError
 
     @pytest.fixture
-    def psa(self) -> Iterator[Sandbox]:
+    def psa(self) -> Iterator[Psa]:
         """The PSA, with its usual scenario."""
         with running(self.sandbox_class) as sandbox:
             sandbox.speed(SPEED)
             yield sandbox
 
     @pytest.fixture
-    def clock(self, psa: Sandbox) -> Clock:
+    def wire(self, psa: Psa) -> None:
+        """Leaves out what a PSA without HTTP cannot show."""
+        if not isinstance(psa, Sandbox):
+            pytest.skip(f"{self.connector_class.name} sends no requests")
+
+    @pytest.fixture
+    def clock(self, psa: Psa) -> Clock:
         """The PSA's time."""
+        if isinstance(psa, LocalPsa):
+            return psa.clock
         clock = Clock()
         clock.set(psa.now(), SPEED)
         clock.followed = psa.clock_url
@@ -73,27 +89,25 @@ class ConnectorContract:
         return LocalBudget("main", clock, rate=100_000)
 
     @pytest_asyncio.fixture
-    async def connector(self, psa: Sandbox, clock: Clock, budget: LocalBudget) -> AsyncIterator[Connector]:
+    async def connector(self, psa: Psa, clock: Clock, budget: LocalBudget) -> AsyncIterator[Connector]:
         """Connected, and nothing asked yet."""
         http = Http("main", clock, budget, self.request_timeout)
         yield self.connected(psa, http)
         await http.close()
 
-    def connected(self, psa: Sandbox, http: Http, **more: object) -> Connector:
+    def connected(self, psa: Psa, http: Http, **more: object) -> Connector:
         """A connector with these settings."""
         settings = self.connector_class.Settings.model_validate({**self.settings(psa.url), **more})
         return self.connector_class(settings, http)
 
     # What changed
 
-    async def test_the_first_walk_sees_every_ticket_oldest_change_first(
-        self, psa: Sandbox, connector: Connector
-    ) -> None:
+    async def test_the_first_walk_sees_every_ticket_oldest_change_first(self, psa: Psa, connector: Connector) -> None:
         seen = await _walk(connector, connector.cursor_at(LONG_AGO))
         assert len(seen) == len({ticket.ref for ticket in seen}) == psa.counts()["tickets"]
         assert all(one.updated_at <= other.updated_at for one, other in pairwise(seen))
 
-    async def test_the_cursor_goes_on_from_where_the_walk_ended(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_the_cursor_goes_on_from_where_the_walk_ended(self, psa: Psa, connector: Connector) -> None:
         cursor = await _last_cursor(connector, connector.cursor_at(LONG_AGO))
         psa.advance("1h")
         number = psa.inject({"title": "Scanner is silent", "messages": [{"role": "customer", "text": "Hello"}]})
@@ -101,7 +115,13 @@ class ConnectorContract:
         assert seen[-1] == str(number)
         assert len(seen) < psa.counts()["tickets"]
 
-    async def test_tickets_saved_in_one_second_all_come_once(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_cursor_is_a_time(self, psa: Psa, connector: Connector) -> None:
+        start = psa.now().replace(microsecond=0)
+        assert datetime.fromisoformat(connector.cursor_at(start)) == start
+        walked = datetime.fromisoformat(await _last_cursor(connector, connector.cursor_at(LONG_AGO)))
+        assert LONG_AGO < walked <= psa.now()
+
+    async def test_tickets_saved_in_one_second_all_come_once(self, psa: Psa, connector: Connector) -> None:
         psa.advance("1h")
         start = psa.now() - timedelta(seconds=1)
         psa.speed(0.0001)
@@ -109,9 +129,7 @@ class ConnectorContract:
         seen = [ticket.ref.remote_id for ticket in await _walk(connector, connector.cursor_at(start))]
         assert sorted(seen) == sorted(made)
 
-    async def test_a_ticket_saved_later_in_the_last_second_is_not_lost(
-        self, psa: Sandbox, connector: Connector
-    ) -> None:
+    async def test_a_ticket_saved_later_in_the_last_second_is_not_lost(self, psa: Psa, connector: Connector) -> None:
         psa.speed(0.0001)
         first = psa.inject({"title": "First of this second"})
         cursor = await _last_cursor(connector, connector.cursor_at(LONG_AGO))
@@ -119,18 +137,18 @@ class ConnectorContract:
         seen = {ticket.ref.remote_id for ticket in await _walk(connector, cursor)}
         assert {str(first), str(second)} <= seen
 
-    async def test_the_numbers_of_all_tickets_are_listed(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_the_numbers_of_all_tickets_are_listed(self, psa: Psa, connector: Connector) -> None:
         listed = [number async for page in connector.ids() for number in page]
         assert len(listed) == len(set(listed)) == psa.counts()["tickets"]
 
-    async def test_all_contacts_are_listed_once(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_all_contacts_are_listed_once(self, psa: Psa, connector: Connector) -> None:
         self.need("contacts")
         listed = [contact async for page in connector.contacts() for contact in page]
         assert len({contact.remote_id for contact in listed}) == len(listed) == psa.counts()["contacts"]
         assert all(contact.name and contact.company_id for contact in listed)
         assert any("@" in contact.email for contact in listed)
 
-    async def test_a_fingerprint_stays_while_nobody_changes_the_setup(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_fingerprint_stays_while_nobody_changes_the_setup(self, psa: Psa, connector: Connector) -> None:
         before = await connector.fingerprint()
         psa.inject({"title": "Tray 2"})
         psa.advance("1h")
@@ -138,16 +156,16 @@ class ConnectorContract:
 
     # One ticket
 
-    async def test_what_passes_by_itself_leaves_no_trace(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_what_passes_by_itself_leaves_no_trace(self, psa: Psa, connector: Connector) -> None:
         await connector.directory()
         ref = _ref(psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]}))
-        before = await connector.traces(ref)
+        before, wrote = await connector.traces(ref), psa.written()
         psa.advance("1h")
         assert await connector.traces(ref) == before
-        assert not [row for row in psa.log() if row["committed"]]
+        assert psa.written() == wrote
 
     async def test_what_somebody_does_leaves_a_trace_or_is_said_to_go_unseen(
-        self, psa: Sandbox, connector: Connector
+        self, psa: Psa, connector: Connector
     ) -> None:
         self.need("time_entries")
         ref, note, marker = await self.note(psa, connector)
@@ -156,7 +174,7 @@ class ConnectorContract:
         after = await connector.traces(ref)
         assert after.there != before.there or after.unseen
 
-    async def test_a_ticket_comes_with_all_that_was_said(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_ticket_comes_with_all_that_was_said(self, psa: Psa, connector: Connector) -> None:
         number = psa.inject(
             {
                 "title": "Tray 2 prints blank pages",
@@ -177,7 +195,7 @@ class ConnectorContract:
         assert (await connector.ticket(_ref(number))) == pulled.ticket
         assert (await connector.messages(pulled.ticket)).messages == pulled.messages
 
-    async def test_the_directory_names_us_the_people_and_the_boards(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_the_directory_names_us_the_people_and_the_boards(self, psa: Psa, connector: Connector) -> None:
         directory = await connector.directory()
         assert {board.name for board in directory.boards if board.statuses}
         assert all(sum(status.is_default for status in board.statuses) == 1 for board in directory.boards)
@@ -187,7 +205,7 @@ class ConnectorContract:
 
     # Writing
 
-    async def test_a_note_is_written_inside_and_found_again(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_note_is_written_inside_and_found_again(self, psa: Psa, connector: Connector) -> None:
         ref, wish, marker = await self.note(psa, connector)
         assert await connector.find(ref, wish, marker) is None
         receipt = await connector.apply(ref, wish, marker)
@@ -199,7 +217,7 @@ class ConnectorContract:
 
     @pytest.mark.parametrize("place", ["discussion", "resolution"])
     async def test_a_note_for_the_customer_is_shown_and_mails_nobody_unasked(
-        self, psa: Sandbox, connector: Connector, place: Place
+        self, psa: Psa, connector: Connector, place: Place
     ) -> None:
         ref, wish, marker = await self.note(psa, connector)
         shown = wish.model_copy(update={"place": place})
@@ -214,7 +232,7 @@ class ConnectorContract:
         assert not home.internal
         assert psa.mailbox() == []
 
-    async def test_our_note_comes_home_internal_and_as_an_account(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_our_note_comes_home_internal_and_as_an_account(self, psa: Psa, connector: Connector) -> None:
         ref, wish, marker = await self.note(psa, connector)
         receipt = await connector.apply(ref, wish, marker)
         [home] = [one for one in (await connector.pull(ref)).messages if one.remote_id == receipt.remote_id]
@@ -223,18 +241,20 @@ class ConnectorContract:
         assert home.author_id == (await connector.directory()).ourselves
         assert marker_of(home.text) == marker
 
-    async def test_a_marker_in_a_customers_mouth_is_not_our_note(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_marker_in_a_customers_mouth_is_not_our_note(self, psa: Psa, connector: Connector) -> None:
         ref, wish, marker = await self.note(psa, connector)
-        psa.inject(int(ref.remote_id), {"role": "customer", "text": wish.body})
-        psa.inject(int(ref.remote_id), {"role": "agent", "text": wish.body, "internal": True})
+        _say(psa, ref, {"role": "customer", "text": wish.body})
+        _say(psa, ref, {"role": "agent", "text": wish.body, "internal": True})
         assert await connector.find(ref, wish, marker) is None
 
-    async def test_a_note_of_ours_gets_new_words(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_note_of_ours_gets_new_words(self, psa: Psa, connector: Connector) -> None:
         ref, wish, marker = await self.note(psa, connector)
         made = await connector.apply(ref, wish, marker)
         edit = EditNote(
             note_id=made.remote_id, body=signed("Recap: all is well.", "summarize", marker), because="a test"
         )
+        if not await self.can_do(connector, "edit_notes", ref, edit, marker):
+            return
         assert await connector.find(ref, edit, marker) is None
         receipt = await connector.apply(ref, edit, marker)
         assert receipt.remote_id == made.remote_id
@@ -243,7 +263,8 @@ class ConnectorContract:
         assert same_text(str(note["text"]), edit.body)
         assert psa.mailbox() == []
 
-    async def test_a_note_that_is_gone_is_not_a_ticket_that_is_gone(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_note_that_is_gone_is_not_a_ticket_that_is_gone(self, psa: Psa, connector: Connector) -> None:
+        self.need("edit_notes")
         ref, _, marker = await self.note(psa, connector)
         edit = EditNote(note_id="999999", body=signed("Recap: all is well.", "summarize", marker), because="a test")
         assert await connector.find(ref, edit, marker) is None
@@ -251,7 +272,7 @@ class ConnectorContract:
             await connector.apply(ref, edit, marker)
 
     @pytest.mark.parametrize("field", list(Field))
-    async def test_a_field_is_changed_and_nothing_else(self, psa: Sandbox, connector: Connector, field: Field) -> None:
+    async def test_a_field_is_changed_and_nothing_else(self, psa: Psa, connector: Connector, field: Field) -> None:
         before = await connector.ticket(_ref(psa.inject({"title": "Screen stays dark"})))
         if field not in connector.can.fields:
             with pytest.raises(Unsupported):
@@ -268,7 +289,7 @@ class ConnectorContract:
         assert {one: after.field(one) for one in kept} == {one: before.field(one) for one in kept}
         assert psa.mailbox() == []
 
-    async def test_a_board_takes_a_status_along(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_board_takes_a_status_along(self, psa: Psa, connector: Connector) -> None:
         if not {Field.BOARD, Field.STATUS} <= connector.can.fields:
             pytest.skip(f"{connector.name} does not move tickets between boards")
         before, directory = await connector.ticket(_ref(psa.inject({"title": "Tray 2"}))), await connector.directory()
@@ -277,17 +298,16 @@ class ConnectorContract:
         wish = ChangeField(
             field=Field.BOARD, to=board.name, was=before.board, along={Field.STATUS: status}, because="a test"
         )
-        asked = len(psa.log())
         await connector.apply(before.ref, wish, "")
         after = await connector.ticket(before.ref)
         assert (after.board, after.status) == (board.name, status)
-        assert len([row for row in psa.log(asked) if row["committed"]]) == 1
+        assert not isinstance(psa, Sandbox) or psa.written() == 1  # in one request, or it could end halfway
         assert await connector.find(before.ref, wish, "") is not None
         assert psa.mailbox() == []
 
     # Time, calendars, links
 
-    async def test_time_of_ours_is_logged_once_and_found(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_time_of_ours_is_logged_once_and_found(self, psa: Psa, connector: Connector) -> None:
         ref, note, marker = await self.note(psa, connector)
         wish = LogTime(body=note.body, minutes=6, because="a test")
         if not await self.can_do(connector, "time_entries", ref, wish, marker):
@@ -300,7 +320,7 @@ class ConnectorContract:
         assert await connector.find(ref, wish, new_marker()) is None
         assert psa.mailbox() == []
 
-    async def test_an_appointment_is_booked_found_and_seen(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_an_appointment_is_booked_found_and_seen(self, psa: Psa, connector: Connector) -> None:
         ref, _, marker = await self.note(psa, connector)
         starts = psa.now().replace(microsecond=0) + timedelta(days=3)
         wish = Book(person=await _technician(connector), starts=starts, ends=starts + HOUR, because="a test")
@@ -319,14 +339,14 @@ class ConnectorContract:
         assert await connector.appointments(starts - HOUR, starts, ref) == []
         assert psa.mailbox() == []
 
-    async def test_nobody_is_booked_who_does_not_work_here(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_nobody_is_booked_who_does_not_work_here(self, psa: Psa, connector: Connector) -> None:
         self.need("bookings")
         ref, _, marker = await self.note(psa, connector)
         starts = psa.now() + timedelta(days=3)
         with pytest.raises(Rejected):
             await connector.apply(ref, Book(person=NOBODY, starts=starts, ends=starts + HOUR, because="a test"), marker)
 
-    async def test_a_ticket_becomes_the_child_of_another(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_ticket_becomes_the_child_of_another(self, psa: Psa, connector: Connector) -> None:
         ref, _, marker = await self.note(psa, connector)
         parent = str(psa.inject({"title": "Printers of the whole floor"}))
         wish = LinkTo(parent=parent, because="a test")
@@ -338,16 +358,16 @@ class ConnectorContract:
         assert await connector.find(ref, wish, marker) == receipt
         assert psa.mailbox() == []
 
-    async def test_a_parent_that_is_not_there_is_refused(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_parent_that_is_not_there_is_refused(self, psa: Psa, connector: Connector) -> None:
         self.need("links")
         ref, _, marker = await self.note(psa, connector)
         with pytest.raises(Rejected):
             await connector.apply(ref, LinkTo(parent="99999999", because="a test"), marker)
 
-    async def test_a_fresh_ticket_can_be_closed(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_fresh_ticket_can_be_closed(self, psa: Psa, connector: Connector) -> None:
         assert await connector.blocks_closing(_ref(psa.inject({"title": "Tray 2"}))) == []
 
-    async def test_a_line_for_the_digest_is_no_write(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_a_line_for_the_digest_is_no_write(self, psa: Psa, connector: Connector) -> None:
         ref, _, marker = await self.note(psa, connector)
         for ask in (connector.apply, connector.find):
             with pytest.raises(Unsupported):
@@ -370,7 +390,7 @@ class ConnectorContract:
 
     @pytest.mark.parametrize("field", [Field.STATUS, Field.BOARD, Field.PRIORITY, Field.ASSIGNEE, Field.CATEGORY])
     async def test_a_value_that_is_not_there_is_refused_unasked(
-        self, psa: Sandbox, connector: Connector, field: Field
+        self, psa: Psa, connector: Connector, field: Field
     ) -> None:
         before = await connector.ticket(_ref(psa.inject({"title": "Screen stays dark"})))
         wish = ChangeField(field=field, to=NOBODY, was=before.field(field), because="a test")
@@ -380,6 +400,18 @@ class ConnectorContract:
 
     # Errors by name
 
+    async def test_a_psa_that_is_away_is_named_and_comes_back(self, psa: Psa, connector: Connector) -> None:
+        ref, wish, marker = await self.note(psa, connector)
+        with psa.away():
+            for ask in (connector.known_good(), connector.ticket(ref), connector.apply(ref, wish, marker)):
+                with pytest.raises(NotReady) as failed:
+                    await ask
+                assert type(failed.value) is NotReady
+            assert [finding.level for finding in await connector.check()] == ["fault"]
+        await connector.known_good()
+        assert _ours(psa, ref, marker) == []
+
+    @over_http
     @pytest.mark.parametrize(
         ("fault", "error"),
         [
@@ -404,6 +436,7 @@ class ConnectorContract:
         if error is not RateLimited:
             await connector.known_good()
 
+    @over_http
     async def test_a_read_gets_over_a_passing_fault(self, psa: Sandbox, connector: Connector) -> None:
         await connector.known_good()
         psa.faults("http_500=@2")
@@ -414,6 +447,7 @@ class ConnectorContract:
             await connector.ticket(_ref(99_999_999))
         await connector.known_good()
 
+    @over_http
     @pytest.mark.parametrize("fault", ["cut_after", "cut_before", "timeout", "http_500", "html_502"])
     async def test_a_write_without_an_answer_may_have_been_done(
         self, psa: Sandbox, connector: Connector, fault: str
@@ -428,6 +462,7 @@ class ConnectorContract:
         assert (found is not None) == (len(there) == 1) == (fault == "cut_after")
         assert len([row for row in psa.log() if row["fault"]]) == 1
 
+    @over_http
     async def test_a_write_that_came_too_fast_was_not_done(self, psa: Sandbox, connector: Connector) -> None:
         ref, wish, marker = await self.note(psa, connector)
         psa.faults("http_429=1")
@@ -438,6 +473,7 @@ class ConnectorContract:
 
     # Webhooks
 
+    @over_http
     async def test_a_genuine_webhook_tells_which_ticket_changed(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener:
@@ -449,6 +485,7 @@ class ConnectorContract:
         assert hint.ticket is None or hint.ticket == await connector.ticket(_ref(number))
         assert await connector.read_webhook(delivery) == [hint]
 
+    @over_http
     async def test_two_changes_of_one_second_are_two(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         psa.speed(0.0001)
@@ -464,6 +501,7 @@ class ConnectorContract:
         keys = {(await connector.read_webhook(delivery))[0].key for delivery in (opened, changed)}
         assert len(keys) == 2
 
+    @over_http
     async def test_a_forged_webhook_is_not_believed_and_asks_nothing(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener:
@@ -479,6 +517,7 @@ class ConnectorContract:
                 await connector.read_webhook(forged)
         assert len(psa.log()) == asked
 
+    @over_http
     async def test_webhooks_are_registered_once(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener:
@@ -490,6 +529,7 @@ class ConnectorContract:
             [hint] = await connector.read_webhook(await listener.next())
         assert (await connector.ticket(_ref(hint.remote_id))).title == "Printer is on fire"
 
+    @over_http
     async def test_webhooks_are_ended_but_for_the_one_to_keep(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener, listening() as former:
@@ -504,6 +544,7 @@ class ConnectorContract:
 
     # The rate
 
+    @over_http
     async def test_the_rate_is_kept_by_the_psas_own_log(self, psa: Sandbox) -> None:
         psa.speed(120)
         clock = Clock()
@@ -520,6 +561,7 @@ class ConnectorContract:
         assert all(at >= gone for at, gone in zip(came, let_go, strict=False))
         assert all(later - one >= timedelta(minutes=1) for one, later in zip(let_go, let_go[20:], strict=False))
 
+    @over_http
     async def test_nothing_is_sent_before_retry_after_has_passed(self, psa: Sandbox, connector: Connector) -> None:
         await connector.known_good()
         psa.switch(retry_after=8)
@@ -541,15 +583,17 @@ class ConnectorContract:
         assert all(finding.about and finding.says for finding in findings)
         assert not [finding for finding in findings if finding.level == "fault"]
 
-    async def test_check_writes_nothing(self, psa: Sandbox, connector: Connector) -> None:
+    async def test_check_writes_nothing(self, psa: Psa, connector: Connector) -> None:
+        before = psa.written()
         await connector.check()
-        assert not [row for row in psa.log() if row["committed"]]
+        assert psa.written() == before
 
+    @over_http
     async def test_check_reports_a_locked_door(self, psa: Sandbox, connector: Connector) -> None:
         psa.faults("http_401=1")
         assert [finding.level for finding in await connector.check()] == ["fault"]
 
-    async def note(self, psa: Sandbox, connector: Connector) -> tuple[Ref, AddNote, str]:
+    async def note(self, psa: Psa, connector: Connector) -> tuple[Ref, AddNote, str]:
         """A ticket, and a note for it that was not written yet; the connector has looked around before."""
         await connector.directory()
         marker = new_marker()
@@ -575,8 +619,17 @@ async def _last_cursor(connector: Connector, since: str) -> str:
     return [page.cursor async for page in connector.changes(since)][-1]
 
 
-def _ours(psa: Sandbox, ref: Ref, marker: str) -> list[dict[str, Any]]:
-    return [note for note in psa.notes(int(ref.remote_id)) if marker in str(note["text"])]
+def _ours(psa: Psa, ref: Ref, marker: str) -> list[Mapping[str, Any]]:
+    return [note for note in psa.notes(_number(psa, ref)) if marker in str(note["text"])]
+
+
+def _say(psa: Psa, ref: Ref, message: Mapping[str, object]) -> None:
+    psa.inject(_number(psa, ref), message)
+
+
+def _number(psa: Psa, ref: Ref) -> Any:
+    """A ticket's number as its PSA takes it: a sandbox's are all whole numbers."""
+    return int(ref.remote_id) if isinstance(psa, Sandbox) else ref.remote_id
 
 
 def _other(field: Field, ticket: Ticket, directory: Directory) -> str:
