@@ -14,7 +14,7 @@ from psa_copilot_connectors.autotask.sandbox.desk import API_USERS, FIRST_API, D
 from psa_copilot_connectors.autotask.sandbox.limits import Limits
 from psa_copilot_connectors.autotask.sandbox.notes import Notes
 from psa_copilot_connectors.autotask.sandbox.picklists import Picklists
-from psa_copilot_connectors.autotask.sandbox.records import Records
+from psa_copilot_connectors.autotask.sandbox.records import Change, Records
 from psa_copilot_connectors.autotask.sandbox.replies import HTML_502, Failed, Refused, errors, no_route, told
 from psa_copilot_connectors.autotask.sandbox.rules import Rules
 from psa_copilot_connectors.autotask.sandbox.serve import Asked, Served
@@ -28,6 +28,8 @@ __all__ = ["AutotaskSandbox"]
 BASE, MOVED = "/ATServicesRest/", "/zone2/ATServicesRest/"
 VERSION = "v1.0"
 CODE = "CODE"
+PROGRAMS = frozenset(range(FIRST_API, FIRST_API + len(API_USERS)))
+"""Resources that are API users."""
 
 
 class AutotaskSandbox(PsaSandbox):
@@ -77,8 +79,7 @@ class AutotaskSandbox(PsaSandbox):
 
     def edit_note_of_api(self, ticket: int, text: str, by: str, at: datetime) -> None:
         """A technician adds a line to the copilot's note."""
-        programs = frozenset(range(FIRST_API, FIRST_API + len(API_USERS)))
-        self.notes.edit_last_of(programs, ticket, text, by, at)
+        self.notes.edit_last_of(PROGRAMS, ticket, text, by, at)
 
     def record(self, line: Record, at: datetime) -> None:
         """Somebody leaves something on a ticket."""
@@ -87,7 +88,7 @@ class AutotaskSandbox(PsaSandbox):
     def begin(self) -> None:
         """From now on what happens sets off rules and webhooks."""
         self.records.settle()
-        self.records.listeners += [self.webhooks.heard, self.rules.heard]
+        self.records.listeners += [self.webhooks.heard, self.rules.heard, self._tell]
 
     def counts(self) -> dict[str, int]:
         """How many of each there are."""
@@ -171,6 +172,11 @@ class AutotaskSandbox(PsaSandbox):
             return exc.answer
         except Refused as exc:
             return errors(str(exc))
+
+    def _tell(self, change: Change) -> None:
+        if change.what == "note" and change.action != "Delete" and change.by in PROGRAMS:
+            for watcher in self.watchers.noted_by_api:
+                watcher(change.ticket, str(change.row["description"]))
 
     # From the door to the record.
 
