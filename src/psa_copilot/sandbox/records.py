@@ -89,6 +89,13 @@ class GoneLine(_OnTicket):
     kind: Literal["deleted", "unbooked"]
 
 
+class NoteGoneLine(_OnTicket):
+    """Somebody throws a note away, where the user interface can."""
+
+    kind: Literal["note_deleted"]
+    note: int
+
+
 class TimeOffLine(Strict):
     """A technician is away."""
 
@@ -109,7 +116,16 @@ class LeaverLine(Strict):
 
 
 OnTicket = (
-    TimeLine | AppointmentLine | TaskLine | LinkLine | DeviceLine | DocumentLine | ProductLine | MirrorLine | GoneLine
+    TimeLine
+    | AppointmentLine
+    | TaskLine
+    | LinkLine
+    | DeviceLine
+    | DocumentLine
+    | ProductLine
+    | MirrorLine
+    | GoneLine
+    | NoteGoneLine
 )
 Record = OnTicket | TimeOffLine | LeaverLine
 AnyRecord = Annotated[Record, Field(discriminator="kind")]

@@ -20,6 +20,7 @@ from psa_copilot_connectors.autotask.sandbox.rules import Rules
 from psa_copilot_connectors.autotask.sandbox.serve import Asked, Served
 from psa_copilot_connectors.autotask.sandbox.switches import SWITCHES
 from psa_copilot_connectors.autotask.sandbox.tickets import Tickets
+from psa_copilot_connectors.autotask.sandbox.timesheet import Timesheet
 from psa_copilot_connectors.autotask.sandbox.webhooks import Webhooks
 from psa_copilot_connectors.autotask.sandbox.work import Work
 
@@ -28,6 +29,8 @@ __all__ = ["AutotaskSandbox"]
 BASE, MOVED = "/ATServicesRest/", "/zone2/ATServicesRest/"
 VERSION = "v1.0"
 CODE = "CODE"
+FIRST_USER = next(iter(API_USERS))
+HOLD_AT_MOST = 2.0
 PROGRAMS = frozenset(range(FIRST_API, FIRST_API + len(API_USERS)))
 """Resources that are API users."""
 
@@ -45,9 +48,10 @@ class AutotaskSandbox(PsaSandbox):
         self.tickets = Tickets(self.desk)
         self.notes = Notes(self.tickets)
         self.webhooks = Webhooks(self.records)
-        self.rules = Rules(self.tickets, self.notes)
-        self._work = Work(self.tickets, self.notes)
-        self._served = Served(self.tickets, self.notes, self.webhooks, f"{world.url}{BASE}V1.0/")
+        timesheet = Timesheet(self.tickets)
+        self._work = Work(self.tickets, self.notes, timesheet)
+        self.rules = Rules(self.tickets, self.notes, self._work)
+        self._served = Served(self.tickets, self.notes, self.webhooks, timesheet, f"{world.url}{BASE}V1.0/")
         self._limits = Limits(world)
 
     # The shared machinery asks.
@@ -150,8 +154,10 @@ class AutotaskSandbox(PsaSandbox):
         self._limits.leaves(request)
 
     def hold(self, request: Request) -> float:
-        """From half of the hour's requests on, each answer comes later."""
-        return self._limits.latency() / self.world.clock.speed
+        """From half of the hour's requests on, each answer comes later; a held PATCH lets another writer slip in."""
+        held = request.method == "PATCH" and self.key_of(request).casefold() == FIRST_USER
+        patience = min(self.world.switches.number("hold_patch"), HOLD_AT_MOST) if held else 0.0
+        return patience + self._limits.latency() / self.world.clock.speed
 
     def failure(self, fault: str) -> Answer:
         """What the vendor answers when it cannot."""
@@ -233,7 +239,8 @@ class AutotaskSandbox(PsaSandbox):
         login = self.desk.logins.get(self.key_of(request).casefold())
         secret, code = request.headers.get("secret", ""), request.headers.get("apiintegrationcode", "")
         known = login and any(hmac.compare_digest(secret.encode(), one.encode()) for one in login.secrets)
-        if not login or not known or code != CODE:
+        rotated = login and login.user == FIRST_USER and self.world.switches.on("keys_rotated")
+        if not login or not known or rotated or code != CODE:
             raise Failed(self.failure("http_401"))
         return login
 

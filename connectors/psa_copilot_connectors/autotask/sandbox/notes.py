@@ -24,7 +24,7 @@ TITLE = 60  # letters that the user interface takes from a mail for a title
 
 
 class Notes:
-    """All notes. There is no way to delete one but with its ticket."""
+    """All notes. The API has no way to delete one."""
 
     def __init__(self, tickets: Tickets) -> None:
         self._tickets, self._desk, self._records = tickets, tickets.desk, tickets.records
@@ -115,6 +115,15 @@ class Notes:
         who = int(self._desk.resource(by)["id"])
         last = written[-1]
         self.edit(ticket, {"id": last["id"], "description": f"{last['description']}\n{text}"}, who, at)
+
+    def delete(self, ticket: int, number: int, by: int, at: datetime) -> None:
+        """A technician throws a note away in the user interface; the API has no way to."""
+        if number not in self._of[ticket]:
+            raise LookupError(f"ticket {ticket} has no note {number}")
+        row = self._records.drop("TicketNotes", number)
+        self._of[ticket].remove(number)
+        self._tickets.bump(ticket, by, at)
+        self._records.tell(Change(ticket, "note", "Delete", row, row, by, at))
 
     def _speaker(self, ticket: Row, message: MessageLine) -> tuple[Row, int, int]:
         """Whose name stands on it, which resource did it (0 for a contact), and what kind of note it is."""

@@ -18,6 +18,8 @@ SWITCHES = (
     Switch("signs_escaped", False, "Webhooks are signed over a rendering with \\u escapes, not over what is sent."),
     Switch("noise_key", True, "Answers about children carry soapParentPropertyId."),
     Switch("impersonation", False, "Security levels allow programs to write in a technician's name."),
+    Switch("keys_rotated", False, "The secret of `api@sandbox.example` is no longer valid; those of the others are."),
+    Switch("hold_patch", 0.0, "Real seconds (at most 2) for which a program's PATCH waits before it is applied."),
     Switch("zone_moved", False, "The database has moved to another address; the old one answers 401."),
     Switch("rule_mails_notes", "never", "A workflow rule mails the contact about notes.", ("never", "public", "all")),
     Switch("rule_mails_status", "never", "A workflow rule mails the contact about a status.",

@@ -12,6 +12,7 @@ from psa_copilot.sandbox import (
     LeaverLine,
     LinkLine,
     MirrorLine,
+    NoteGoneLine,
     ProductLine,
     Record,
     TaskLine,
@@ -60,7 +61,7 @@ class Recording:
                 self._link(line, ticket, by, at)
             case MirrorLine():
                 self._mirror(line, ticket, by, at)
-            case GoneLine():
+            case GoneLine() | NoteGoneLine():
                 self._go(line, ticket, by)
 
     def _link(self, line: LinkLine, ticket: int, by: str, at: datetime) -> None:
@@ -79,8 +80,10 @@ class Recording:
         fields = {"externalXRef": line.text} if line.kind == "external_ref" else tags
         self._parts.tickets.set_quietly(ticket, fields, by, at)
 
-    def _go(self, line: GoneLine, ticket: int, by: str) -> None:
-        if line.kind == "deleted":
+    def _go(self, line: GoneLine | NoteGoneLine, ticket: int, by: str) -> None:
+        if isinstance(line, NoteGoneLine):
+            self._parts.notes.delete(line.note, by)
+        elif line.kind == "deleted":
             self._parts.tickets.delete(ticket, by)
         else:
             self._parts.schedule.unbook(ticket, by)

@@ -27,6 +27,7 @@ __all__ = ["TRAPS", "HaloPsaSandbox"]
 WINDOW = timedelta(minutes=5)
 HTML_502 = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 TOO_FAST = "Rate Limit Reached - 300 Requests per rolling 5 minute window."
+HOLD_AT_MOST = 2.0
 TOKEN = "/auth/token"  # noqa: S105 - a path
 
 
@@ -147,6 +148,12 @@ class HaloPsaSandbox(PsaSandbox):
     def _asked_ticket(self, request: Request) -> int | None:
         number = {name.casefold(): value for name, value in parse_qsl(request.query)}.get("ticket_id", "")
         return int(number) if number.isdigit() else None
+
+    def hold(self, request: Request) -> float:
+        """A held update lets another writer slip in between."""
+        updates = request.method == "POST" and request.path.casefold() == "/api/tickets"
+        held = updates and self.key_of(request) == "id"
+        return min(self.world.switches.number("hold_patch"), HOLD_AT_MOST) if held else 0.0
 
     def failure(self, fault: str) -> Answer:
         """What the vendor answers when it cannot."""

@@ -45,8 +45,8 @@ class Logins:
         login, switches = self.by_client.get(form.get("client_id", "")), self._world.switches
         if form.get("grant_type") != "client_credentials":
             raise Refused(400, "unsupported_grant_type")
-        rotated = form.get("client_id") == "id" and switches.on("keys_rotated")
-        if login is None or rotated or form.get("client_secret") not in login.secrets:
+        ended = form.get("client_id") == "id" and (switches.on("keys_rotated") or switches.on("agent_disabled"))
+        if login is None or ended or form.get("client_secret") not in login.secrets:
             raise Refused(int(switches.text("bad_client_status")), "invalid_client")
         if switches.on("one_token"):
             self._tokens = {key: token for key, token in self._tokens.items() if token.login.client != login.client}
@@ -57,7 +57,10 @@ class Logins:
     def of(self, headers: Mapping[str, str]) -> Login | None:
         """Whose token a request shows; None when it shows none that is good."""
         token = self._token(headers)
-        return token.login if token and token.ends > self._world.clock.now() else None
+        if token is None or token.ends <= self._world.clock.now():
+            return None
+        disabled = token.login.client == "id" and self._world.switches.on("agent_disabled")
+        return None if disabled else token.login
 
     def client_of(self, headers: Mapping[str, str]) -> str:
         """The client that a token was given to, good or not."""

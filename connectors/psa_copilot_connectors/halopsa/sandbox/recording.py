@@ -13,6 +13,7 @@ from psa_copilot.sandbox import (
     LeaverLine,
     LinkLine,
     MirrorLine,
+    NoteGoneLine,
     ProductLine,
     Record,
     Row,
@@ -64,6 +65,8 @@ class Recording:
                 self.tickets.delete(ticket, SYSTEM)
             case GoneLine():
                 self.appointments.unbook(ticket)
+            case NoteGoneLine():
+                self.actions.delete(ticket, line.note)
             case DeviceLine() | DocumentLine() | ProductLine():
                 raise LookupError(f"this sandbox keeps no {line.kind}")
             case _:

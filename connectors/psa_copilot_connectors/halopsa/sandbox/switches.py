@@ -15,6 +15,8 @@ DOOR = (
     Switch("bad_client_status", "401", "What a bad client gets; 400 is unverified.", ("401", "400")),
     Switch("rights_in_token", False, "What a 403 refuses stays refused until a new token is fetched."),
     Switch("keys_rotated", False, "The secret of the client `id` is no longer valid; that of `human` is."),
+    Switch("agent_disabled", False, "The agent of the client `id` is switched off, and its tokens too. Unverified."),
+    Switch("hold_patch", 0.0, "Real seconds (at most 2) for which a ticket's update by `id` waits."),
 )
 
 RIGHTS = (
