@@ -21,6 +21,7 @@ from psa_copilot.store.incidents import MODEL_CALLS, Incidents
 from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.memories import Learning, Memories, Thing
 from psa_copilot.store.mirror import AsOf, Look, Mirror
+from psa_copilot.store.outcomes import Outcomes, Reading
 from psa_copilot.store.restoring import begin_again
 from psa_copilot.store.reviving import revive
 from psa_copilot.store.standings import Stand, Standings
@@ -59,6 +60,7 @@ __all__ = [
     "Look",
     "MemoryVersionRow",
     "PluginStateRow",
+    "Reading",
     "RuleRow",
     "RunRow",
     "Stand",
@@ -81,6 +83,7 @@ class Transaction:
         self.backlog = Backlog(session)
         self.spending = Spending(session)
         self.memories = Memories(session)
+        self.outcomes = Outcomes(session)
 
 
 class Store:

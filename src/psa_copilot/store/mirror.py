@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.markers import marker_of, same_text
 from psa_copilot.models import ActorClass, Field, Message, Origin, Ref, Thread, Ticket
 from psa_copilot.store import values
+from psa_copilot.store.history import fields_at
 from psa_copilot.store.incidents import Incidents
 from psa_copilot.store.standings import Standings
 from psa_copilot.store.tables import (
@@ -219,6 +219,19 @@ class Mirror:
         return [
             values.to_ticket(row)
             for row in self._session.exec(query.order_by(col(TicketRow.messages_read_at)).limit(limit))
+        ]
+
+    def read_early(self, connection: str, since: datetime, grace: timedelta) -> list[Ref]:
+        """Tickets that changed since then and whose messages were read within `grace` of their change."""
+        query = select(TicketRow.remote_id, TicketRow.messages_at, TicketRow.messages_read_at).where(
+            TicketRow.connection == connection,
+            col(TicketRow.messages_at) >= since,
+            col(TicketRow.deleted_at).is_(None),
+        )
+        return [
+            Ref(connection=connection, remote_id=remote_id)
+            for remote_id, changed, read in self._session.exec(query)
+            if changed and read and read < changed + grace
         ]
 
     def live_ids(self, connection: str) -> set[str]:
@@ -625,21 +638,7 @@ class Mirror:
 
     def _fields_at(self, row: TicketRow, at: datetime) -> dict[Field, str | None]:
         query = select(EventRow).where(EventRow.connection == row.connection, EventRow.ticket == row.remote_id)
-        events = [values.to_event(each) for each in self._session.exec(query.order_by(col(EventRow.id)))]
-        events.sort(key=lambda event: (_known_from(event), event.id))
-        known: dict[Field, str | None] = dict.fromkeys(Field)
-        for event in events:
-            if _known_from(event) <= at:
-                known |= _values_in(event)
-        for event in reversed(events):  # the PSA's own record tells what stood there before its first entry
-            if (
-                event.source is Source.HISTORY
-                and event.field
-                and _known_from(event) > at
-                and known[event.field] is None
-            ):
-                known[event.field] = _first_before(events, event.field)
-        return known
+        return fields_at([values.to_event(each) for each in self._session.exec(query.order_by(col(EventRow.id)))], at)
 
     def _messages_at(self, row: TicketRow, at: datetime) -> list[Message]:
         query = select(MessageRow).where(
@@ -653,21 +652,6 @@ class Mirror:
 
 def _reads_the_same(one: Message, other: Message) -> bool:
     return (one.text, one.internal) == (other.text, other.internal)
-
-
-def _known_from(event: Event) -> datetime:
-    return event.happened_at if event.source in (Source.BACKFILL, Source.HISTORY) else event.seen_at
-
-
-def _values_in(event: Event) -> dict[Field, str | None]:
-    if event.kind in (EventKind.TICKET_OPENED, EventKind.TICKET_SEEN):
-        return {Field(name): value for name, value in json.loads(event.after or "{}").items()}
-    return {event.field: event.after} if event.field else {}
-
-
-def _first_before(events: list[Event], field: Field) -> str | None:
-    history = (event for event in events if event.source is Source.HISTORY and event.field is field)
-    return next(history).before
 
 
 def _event(kind: EventKind, ref: Ref, look: Look, happened_at: datetime) -> Event:

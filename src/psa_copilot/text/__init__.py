@@ -13,6 +13,7 @@ from psa_copilot.text.choosing import Case, Choice, Example
 from psa_copilot.text.draft import Draft
 from psa_copilot.text.entities import Entity, entities
 from psa_copilot.text.language import language
+from psa_copilot.text.opening import opening
 from psa_copilot.text.orders import without_orders
 from psa_copilot.text.proper import masked, proper, without_clients
 from psa_copilot.text.resolution import Kcs
@@ -56,6 +57,12 @@ class Text:
         """From when its sender is back, as an automatic reply states it; None for any other message."""
         is_reply = automatic(message) == "auto-reply"
         return away.back_from(message.text, message.sent_at, zone) if is_reply else None
+
+    def opening(self, thread: Thread) -> Case:
+        """What the thread's present ticket said when it came in: what choosing a value goes by."""
+        ticket = thread.ticket
+        said = ((message.by, message.text) for message in thread.messages if message.ticket == ticket.ref)
+        return Case(ticket.title, opening(said), ticket.contact)
 
     def learned_choices(self, examples: Sequence[Example], goal: float = 0.9) -> Classifier:
         """Learn which value a field gets, from tickets whose value is known, oldest first.

@@ -1,0 +1,46 @@
+"""What the events of one ticket tell of an earlier moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from psa_copilot.events import Event, EventKind, Source
+from psa_copilot.models import Field
+
+
+def known_from(event: Event) -> datetime:
+    """From when on an event may be believed to have been known: as the PSA says where it keeps its own record."""
+    return event.happened_at if event.source in (Source.BACKFILL, Source.HISTORY) else event.seen_at
+
+
+def fields_at(events: Sequence[Event], at: datetime, *, whole: bool = False) -> dict[Field, str | None]:
+    """A ticket's fields as they could be known then, from all its events; None for what was not known.
+
+    `whole`: the PSA's own record of this ticket was read, so a field without an entry there had not changed before.
+    """
+    events = sorted(events, key=lambda event: (known_from(event), event.id))
+    known: dict[Field, str | None] = dict.fromkeys(Field)
+    for event in events:
+        if known_from(event) <= at:
+            known |= values_in(event)
+    for event in reversed(events):  # the PSA's own record tells what stood there before its first entry
+        if event.source is Source.HISTORY and event.field and known_from(event) > at and known[event.field] is None:
+            known[event.field] = _first_before(events, event.field)
+    if whole:
+        for event in reversed(events):
+            known |= {field: value for field, value in values_in(event).items() if known[field] is None}
+    return known
+
+
+def values_in(event: Event) -> dict[Field, str | None]:
+    """The fields that an event tells of, with their values after it."""
+    if event.kind in (EventKind.TICKET_OPENED, EventKind.TICKET_SEEN):
+        return {Field(name): value for name, value in json.loads(event.after or "{}").items()}
+    return {event.field: event.after} if event.field else {}
+
+
+def _first_before(events: Sequence[Event], field: Field) -> str | None:
+    history = (event for event in events if event.source is Source.HISTORY and event.field is field)
+    return next(history).before
