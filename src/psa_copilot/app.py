@@ -21,6 +21,7 @@ from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.dbos_engine import DbosEngine
 from psa_copilot.engine.dispatch import Dispatch, body_of
 from psa_copilot.engine.flight import Orders, Report, fly
+from psa_copilot.engine.learning import Learning, learn, learns, lesson
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.lock import held, hold
 from psa_copilot.engine.outbox import Outbox
@@ -40,11 +41,13 @@ log = logs.get("app")
 
 RELAY_EVERY = 1.0
 OLD_MESSAGES_EVERY = 5.0
+LATE_EVERY = 1.0
 SWEEP_EVERY = 300.0
 SWEEPS_EVERY = 60.0
 CALENDARS_EVERY = 300.0
 MODES_EVERY = 60.0
 TIDY_EVERY = 600.0
+LEARN_EVERY = 300.0
 HOUR, DAY = 3600.0, 86400.0
 PROBE_AT_MOST = 60.0
 LOOK_UP_OFF = "PSA_COPILOT_UNSAFE_NO_LOOKUP"
@@ -65,6 +68,7 @@ class Daemon:
         looks_up = LOOK_UP_OFF not in os.environ
         self.outbox = Outbox(config, store, self.lines, self.owed, looks_up=looks_up)
         self.relay = Relay(store, self.engine, clock)
+        self.learning = Learning(config, store, self.lines)
         self.token = token_for(config.web.token, config.database_path)
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._registered: dict[str, datetime] = {}
@@ -84,11 +88,13 @@ class Daemon:
         """All ticks of the daemon."""
         self.ticks.every("relay", RELAY_EVERY, self.relay.hand_over)
         self.ticks.every("tidy", TIDY_EVERY, self._tidy)
+        self.ticks.every("learning", LEARN_EVERY, self.learning.tick)
         for name, sync in self.syncs.items():
             every = min(PROBE_AT_MOST, sync.line.settings.poll_every.total_seconds())
             self.ticks.every(f"poll {name}", every, _guarded(sync, partial(self._poll, sync)))
             self.ticks.every(f"inbox {name}", every, _guarded(sync, sync.drain_inbox, reached=True))
             self.ticks.every(f"background {name}", OLD_MESSAGES_EVERY, _guarded(sync, _background(sync), reached=True))
+            self.ticks.every(f"late {name}", LATE_EVERY, _guarded(sync, sync.look_again, reached=True))
             self.ticks.every(f"recent {name}", SWEEP_EVERY, _guarded(sync, sync.sweep_recent, reached=True))
             self.ticks.every(f"directory {name}", HOUR, _guarded(sync, sync.look_around, reached=True))
             self.ticks.every(f"calendars {name}", CALENDARS_EVERY, _guarded(sync, sync.read_calendars, reached=True))
@@ -435,6 +441,36 @@ async def _trial(config: Config, enabled: EnabledPlugin, store: Store, line: Lin
         )
     silent = "" if found else (f"stopped: {why}" if why else "the plugin has nothing to say here")
     return Trial(ref, enabled.name, silent, tuple(found))
+
+
+async def learn_now(config: Config, plugins: Iterable[str], told: Callable[[str, str], None]) -> dict[str, int]:
+    """Let plugins learn on all connections, here and now; the version that each has come to, 0 for too little."""
+    versions: dict[str, int] = {}
+    async with AsyncExitStack() as stack:
+        clock = await stack.enter_async_context(timekeeping())
+        store = open_store(config)
+        stack.callback(store.close)
+        for name in config.connections:
+            line = open_line(config, name, store, clock)
+            stack.push_async_callback(line.connector.http.close)
+            try:
+                line.directory = await line.connector.directory()
+            except (NotReady, RateLimited) as exc:
+                log.warning("directory_unread", connection=name, why=f"{exc.why}; statuses are known by the config")
+            for plugin in plugins:
+                told(name, plugin)
+                task = lesson(config, line, _named_plugin(config, plugin))
+                versions[f"{name} {plugin}"] = await asyncio.to_thread(learn, task)
+    return versions
+
+
+def learners(config: Config, plugin: str = "") -> list[str]:
+    """The plugins that learn, or the one that was asked for; ConfigError where it learns nothing."""
+    if not plugin:
+        return [name for name, one in config.plugins.items() if learns(one)]
+    if not learns(_named_plugin(config, plugin)):
+        raise ConfigError(f"plugins.{plugin}: it learns nothing")
+    return [plugin]
 
 
 async def check(config: Config) -> dict[str, list[Finding]]:

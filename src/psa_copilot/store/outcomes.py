@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.memory import Correction, Outcome
@@ -18,6 +18,8 @@ from psa_copilot.store.tables import DecisionRow, EventRow, FeedbackRow, Message
 from psa_copilot.text.opening import opening
 
 AT_ONCE = 500
+FIRST = 5
+"""Messages among which the opening is looked for."""
 CHOSEN = (Field.BOARD, Field.CATEGORY, Field.PRIORITY, Field.ASSIGNEE, Field.TITLE)
 NO_HUMAN = (ActorClass.COPILOT, ActorClass.SYSTEM, ActorClass.INTEGRATION)
 WISHED = ("promised", "written", "suggested", "observed", "undone", "declined", "expired")
@@ -69,6 +71,25 @@ class Outcomes:
                     yield found
             self._session.expunge_all()
 
+    def corrections(self, connection: str, reading: Reading) -> Iterator[tuple[str, Correction]]:
+        """(ticket, correction): where people have corrected a plugin, ticket by ticket."""
+        query = select(DecisionRow.ticket).where(DecisionRow.connection == connection).distinct()
+        ids = sorted(self._session.exec(query))
+        for start in range(0, len(ids), AT_ONCE):
+            for kept in self._kept(connection, ids[start : start + AT_ONCE]):
+                yield from ((kept.row.remote_id, one) for one in _corrections(kept, _chosen(kept, reading), reading.at))
+
+    def choices_since(self, connection: str, at: datetime) -> int:
+        """How many fields people have set since then."""
+        query = select(func.count()).where(
+            EventRow.connection == connection,
+            col(EventRow.seen_at) > at,
+            col(EventRow.field).in_([name.value for name in CHOSEN]),
+            EventRow.source != Source.OURS,
+            col(EventRow.actor_class).not_in([one.value for one in NO_HUMAN]),
+        )
+        return self._session.exec(query).one()
+
     def _kept(self, connection: str, ids: Sequence[str]) -> list[_Kept]:
         rows = self._session.exec(
             select(TicketRow).where(TicketRow.connection == connection, col(TicketRow.remote_id).in_(ids))
@@ -117,14 +138,14 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
     messages = _messages(kept.messages, reading.at)
     done = reading.is_done(ticket.board, ticket.status)
     moves = [event for event in events if event.kind is EventKind.FIELD_CHANGED]
-    chosen = {name: [event for event in moves if event.field is name and _is_humans(event)] for name in CHOSEN}
+    chosen = _chosen(kept, reading)
     known = [*(known_from(event) for event in events), *(row.known_at for row in messages)]
     return Outcome(
         ref=ticket.ref,
         opened_at=kept.row.opened_at,
         known_at=max(known, default=kept.row.opened_at),
         title=_first_title(kept, fields),
-        text=opening((ActorClass(row.value["by"]), str(row.value["text"])) for row in messages),
+        text=opening([values.to_message(row) for row in messages[:FIRST]]),
         company=ticket.company,
         contact=ticket.contact,
         contact_id=ticket.contact_id,
@@ -136,6 +157,14 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
         reopened=_reopened(events, reading),
         corrections=tuple(_corrections(kept, chosen, reading.at)),
     )
+
+
+def _chosen(kept: _Kept, reading: Reading) -> dict[Field, list[Event]]:
+    """What people chose for each field, oldest first."""
+    known = [event for event in kept.events if event.kind is EventKind.FIELD_CHANGED and _is_humans(event)]
+    known = [event for event in known if known_from(event) <= reading.at]
+    known.sort(key=lambda event: (known_from(event), event.id))
+    return {name: [event for event in known if event.field is name] for name in CHOSEN}
 
 
 def _ticket(row: TicketRow, fields: Mapping[Field, str], at: datetime) -> Ticket:

@@ -61,7 +61,7 @@ class Text:
     def opening(self, thread: Thread) -> Case:
         """What the thread's present ticket said when it came in: what choosing a value goes by."""
         ticket = thread.ticket
-        said = ((message.by, message.text) for message in thread.messages if message.ticket == ticket.ref)
+        said = [message for message in thread.messages if message.ticket == ticket.ref]
         return Case(ticket.title, opening(said), ticket.contact)
 
     def learned_choices(self, examples: Sequence[Example], goal: float = 0.9) -> Classifier:

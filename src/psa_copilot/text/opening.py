@@ -1,30 +1,18 @@
-"""What a ticket says when it comes in: the same for a fresh one as for one that learning looks back at."""
+"""What stood in a ticket when it came in: what a choice is made from, and what it is learned from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from psa_copilot.models import ActorClass
+from psa_copilot.models import ActorClass, Message
 from psa_copilot.text.clean import own_words
 
-LONGEST = 4_000
-"""Characters; what stands below is a log."""
-ASKING = (ActorClass.CUSTOMER, ActorClass.CLIENT_IT, ActorClass.UNKNOWN)
-QUIET = (ActorClass.COPILOT, ActorClass.SYSTEM)
 
+def opening(messages: Sequence[Message]) -> str:
+    """What the first message of a ticket says, without quoted mail and signature; messages are handed oldest first.
 
-def opening(said: Iterable[tuple[ActorClass, str]]) -> str:
-    """What the customer wrote before anybody answered; where nobody asked, the first words of all.
-
-    `said` are the messages, oldest first, by whom and what.
+    What a program wrote counts where nobody else has: an alert is told by nobody.
     """
-    heard: list[str] = []
-    first = ""
-    for by, text in said:
-        if by in QUIET:
-            continue
-        first = first or text
-        if by not in ASKING:
-            break
-        heard.append(own_words(text))
-    return "\n".join(heard or [own_words(first)])[:LONGEST]
+    others = [message for message in messages if message.by is not ActorClass.COPILOT and message.text.strip()]
+    people = [message for message in others if message.by.is_human or message.by is ActorClass.UNKNOWN]
+    return own_words((people or others)[0].text) if others else ""
