@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
@@ -169,6 +169,10 @@ class Connector(ABC):
     can: ClassVar[Can]
     Settings: ClassVar[type[ConnectionSettings]] = ConnectionSettings
     secrets: ClassVar[frozenset[str]] = frozenset()
+    at_once: ClassVar[int] = 1
+    """Of so many tickets `messages_of` reads the messages in few requests; 1: there is no such way."""
+    shows_late: ClassVar[bool] = False
+    """What was written, by us or by anybody, may show in reads up to `write_grace` later."""
 
     def __init__(self, settings: ConnectionSettings, http: Http) -> None:
         self.settings, self.http = settings, http
@@ -204,6 +208,13 @@ class Connector(ABC):
     async def ticket(self, ref: Ref) -> Ticket:
         """The record alone: the fresh read before a write, where that is cheaper than `pull`."""
         return (await self.pull(ref)).ticket
+
+    async def messages_of(self, tickets: Sequence[Ticket]) -> list[Pulled]:
+        """The messages of up to `at_once` tickets, read together; each as `messages` tells them.
+
+        A ticket that is gone, or about which nothing is sure, is left out: it is read by itself then.
+        """
+        return [await self.messages(ticket) for ticket in tickets]
 
     @abstractmethod
     def ids(self) -> AsyncIterator[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
 from psa_copilot import (
@@ -37,7 +37,7 @@ from psa_copilot import (
 from psa_copilot_connectors.autotask import checks, mapping, webhooks
 from psa_copilot_connectors.autotask.calendar import Calendar
 from psa_copilot_connectors.autotask.fields import WRITES, Fields
-from psa_copilot_connectors.autotask.notes import Notes
+from psa_copilot_connectors.autotask.notes import Notes, Said
 from psa_copilot_connectors.autotask.roster import MATCH_ALL, Roster
 from psa_copilot_connectors.autotask.rows import Row, stamp, where
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
@@ -65,6 +65,8 @@ class Autotask(Connector):
     )
     Settings = AutotaskSettings
     secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
+    at_once: ClassVar[int] = 200
+    shows_late: ClassVar[bool] = True
 
     settings: AutotaskSettings
 
@@ -133,9 +135,17 @@ class Autotask(Connector):
         notes, times = await self._notes.on(number), await self._tickets.time_entries(number)
         if not notes and not times:
             await self._tickets.row(ticket.ref)  # a question about a ticket that is gone is answered with nothing
-        words = await self._roster.words_for([row, *notes])
+        return self._told(ticket, Said(row, notes, times), await self._roster.words_for([row, *notes]))
+
+    async def messages_of(self, tickets: Sequence[Ticket]) -> list[Pulled]:
+        said = await self._notes.said_on([ticket.ref for ticket in tickets])
+        words = await self._roster.words_for(row for one in said.values() for row in (one.opening, *one.notes))
+        there = [ticket for ticket in tickets if ticket.ref.remote_id in said]
+        return [self._told(ticket, said[ticket.ref.remote_id], words) for ticket in there]
+
+    def _told(self, ticket: Ticket, said: Said, words: mapping.Words) -> Pulled:
         try:
-            messages = mapping.to_messages(row, notes, times, words)
+            messages = mapping.to_messages(said.opening, said.notes, said.times, words)
         except ValueError as exc:
             raise NotReady(self.http.connection, "understand a note", str(exc)) from exc
         return Pulled(ticket=ticket, messages=messages)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
 from psa_copilot import AddNote, EditNote, NotFound, Receipt, Ref, Rejected, Unsupported, marker_of, same_text
 from psa_copilot_connectors.autotask.picklists import Picklist
 from psa_copilot_connectors.autotask.roster import Roster
@@ -15,6 +19,15 @@ USUAL_TYPE = 3
 """Task Notes: what people write by hand."""
 
 
+@dataclass
+class Said:
+    """What a ticket's messages are made of."""
+
+    opening: Row
+    notes: list[Row] = field(default_factory=list)
+    times: list[Row] = field(default_factory=list)
+
+
 class Notes:
     """What is said on tickets."""
 
@@ -25,6 +38,18 @@ class Notes:
         """The notes of a ticket. The ticket's own list of them ends with the first 500."""
         on = where("ticketID", "eq", int(remote_id))
         return await self._site.all(NOTES, on, doing=f"read the notes of ticket {remote_id}")
+
+    async def said_on(self, refs: Sequence[Ref]) -> dict[str, Said]:
+        """All that is said on some tickets, by their numbers, asked for together; without those that are gone."""
+        numbers = [int(ref.remote_id) for ref in refs]
+        openings = await self._tickets.openings(refs)
+        notes = _by_ticket(await self._site.those(NOTES, "ticketID", numbers, doing="read the notes of some tickets"))
+        asked = "read the time entries of some tickets"
+        times = _by_ticket(await self._site.those("TimeEntries", "ticketID", numbers, doing=asked))
+        # A question about a ticket that is gone is answered with nothing, as is one that nobody has said anything on.
+        silent = [key for key in openings if not notes[key] and not times[key]]
+        there = {*openings} - {*silent} | await self._tickets.there(silent)
+        return {key: Said(row, notes[key], times[key]) for key, row in openings.items() if key in there}
 
     async def add(self, ref: Ref, action: AddNote) -> Receipt:
         """Write one that only our own staff sees."""
@@ -77,6 +102,13 @@ class Notes:
         if len(body) > LONGEST:
             says = f"the note has {len(body)} characters, and Autotask takes {LONGEST}"
             raise Rejected(self._site.connection, doing, says)
+
+
+def _by_ticket(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[str(number(row, "ticketID"))].append(row)
+    return found
 
 
 def title_of(body: str) -> str:

@@ -52,6 +52,19 @@ class Tickets:
         known = self._openings.get(ref.remote_id)
         return known or opening_of(await self.row(ref))
 
+    async def openings(self, refs: Iterable[Ref]) -> dict[str, Row]:
+        """The same of some tickets, by their numbers; those that are gone may be missing."""
+        wanted = [ref.remote_id for ref in refs]
+        known = {key: self._openings[key] for key in wanted if key in self._openings}
+        unknown = [int(key) for key in wanted if key not in known]
+        rows = await self._site.those(TICKETS, "id", unknown, mapping.OPENING, doing="read what tickets began with")
+        return known | {str(row["id"]): opening_of(row) for row in rows}
+
+    async def there(self, remote_ids: Iterable[str]) -> set[str]:
+        """Which of these tickets there are."""
+        rows = await self._site.those(TICKETS, "id", map(int, remote_ids), ("id",), doing="look which tickets there are")
+        return {str(row["id"]) for row in rows}
+
     async def one(self, ref: Ref) -> Ticket:
         """The ticket as it stands."""
         [ticket] = await self.of([await self.row(ref)])

@@ -68,6 +68,7 @@ class HaloPsa(Connector):
     )
     Settings = HaloPsaSettings
     secrets: ClassVar[frozenset[str]] = frozenset({"client_secret"})
+    shows_late: ClassVar[bool] = True
 
     settings: HaloPsaSettings
 

@@ -174,6 +174,9 @@ class Outbox:
         if fresh is None:
             self._end(row, "dropped", "the ticket is gone")
             return None
+        if (wait := self._until_ours_shows(row, line, fresh)) > timedelta():
+            self._later(row, wait, "our last note here does not show yet")
+            return None
         with self._store.transaction() as tx:
             verdict, action = self._judge(tx, row, line, fresh)
         if verdict is None:
@@ -183,6 +186,21 @@ class Outbox:
         else:
             self._end(row, _as_state(verdict.verdict), verdict.reason, verdict=verdict.verdict)
         return None
+
+    def _until_ours_shows(self, row: WriteRow, line: Line, fresh: Fresh) -> timedelta:
+        """How long to wait for what we wrote last: where writes show late, its absence is no human's doing."""
+        action = action_from(row.action)
+        changes_a_note = isinstance(action, EditNote) or (isinstance(action, AddNote) and action.living)
+        if not line.connector.shows_late or not changes_a_note:
+            return timedelta()
+        with self._store.reading() as tx:
+            done = [w for w in tx.work.writes(ticket=(row.connection, row.ticket), state="done") if w.done_at]
+        notes = [w for w in done if w.action.get("kind") in ("add_note", "edit_note") and w.plugin == row.plugin]
+        last = max(notes, key=lambda w: w.done_at or w.created_at, default=None)
+        since = line.clock.now() - last.done_at if last and last.done_at else line.settings.write_grace
+        if last is None or since >= line.settings.write_grace or _shows(last, fresh.thread):
+            return timedelta()
+        return min(max(A_MOMENT, since), line.settings.write_grace - since + A_MOMENT)
 
     @staticmethod
     def _would_close(row: WriteRow, line: Line, ticket: Ticket, action: Action) -> bool:
@@ -441,6 +459,12 @@ class Outbox:
             self._later(row, SOON, str(away))
         else:
             self._end(row, "dropped", str(exc))
+
+
+def _shows(row: WriteRow, thread: Thread) -> bool:
+    """Whether a note of ours stands there with the words that we gave it."""
+    note_id, body = (row.receipt or {}).get("remote_id"), str(row.action.get("body", ""))
+    return any(m.remote_id == note_id and same_text(m.text, body) for m in thread.messages)
 
 
 def _is_ours(note: Message) -> bool:

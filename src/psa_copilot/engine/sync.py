@@ -15,8 +15,8 @@ from psa_copilot.engine.lines import Line, is_news, owe
 from psa_copilot.errors import NotFound, NotReady, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.http import background
-from psa_copilot.models import Ref, Thread, Ticket
-from psa_copilot.store import InboxRow, Store, Transaction
+from psa_copilot.models import Pulled, Ref, Thread, Ticket
+from psa_copilot.store import InboxRow, Look, Store, Transaction
 
 log = logs.get("sync")
 
@@ -34,6 +34,8 @@ LOCKS_KEPT = 5000
 SICK_AFTER = 3  # failed reads of one ticket after which it is worth a line in the log
 LONGEST_PAUSE = timedelta(minutes=5)
 CALENDAR_BACK, CALENDAR_AHEAD = timedelta(days=14), timedelta(days=180)
+FIRST_DOUBT = timedelta(seconds=5)
+"""So long after a change that no message explains, its ticket is looked at again; and once more after `write_grace`."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the connection's name, its mirrored tickets and its mirrored messages."""
@@ -48,6 +50,8 @@ class Sync:
         self._read_began: dict[str, datetime] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._sick: dict[str, tuple[int, datetime]] = {}
+        self._doubts: dict[str, datetime] = {}
+        self._forgot_at = line.clock.now()
         self._collisions = Collisions(line, store)
 
     # -- contact ---------------------------------------------------------------------------------------------
@@ -62,6 +66,7 @@ class Sync:
                 tx.work.set_flag(self.line.name, "first_contact", now.isoformat(), self.line.clock.now())
                 tx.work.move_cursor(self.line.name, "changes", self.line.connector.cursor_at(now))
         self.line.first_contact = datetime.fromisoformat(flag.value) if flag else now
+        self._doubt_what_was_read_early()
         # Last, since its end lets the other ticks begin: they must know what is old and what is news.
         await self.look_around()
 
@@ -223,7 +228,8 @@ class Sync:
                 return
             tried |= {ticket.ref for ticket in wanted}
             await self._settle_second(wanted[-1])
-            await _all(self._read_one(ticket) for ticket in wanted)
+            together = await self._read_together(wanted)
+            await _all(self._read_one(ticket) for ticket in wanted if ticket.ref not in together)
             self._owed()
 
     async def _read_one(self, ticket: Ticket) -> None:
@@ -267,6 +273,7 @@ class Sync:
         if len(self._locks) > LOCKS_KEPT:
             self._locks = {key: lock for key, lock in self._locks.items() if lock.locked()}
             self._read_began.clear()
+            self._forgot_at = self.line.clock.now()
         return self._locks.setdefault(ref.remote_id, asyncio.Lock())
 
     async def _refresh(self, ref: Ref) -> None:
@@ -284,30 +291,104 @@ class Sync:
         await self._read_messages(ticket)
 
     async def _read_messages(self, ticket: Ticket) -> None:
+        """Under the ticket's lock."""
         look = self.line.look(Source.POLL)
         self._read_began[ticket.ref.remote_id] = look.now
+        pulled = await self._ask_for_messages(ticket)
+        if pulled is not None:
+            self._keep_messages(pulled, look)
+
+    async def _ask_for_messages(self, ticket: Ticket) -> Pulled | None:
+        """None where there is nothing to be had, which is settled then."""
         try:
-            pulled = await self.line.connector.messages(ticket)
+            return await self.line.connector.messages(ticket)
         except NotFound:
             await self._maybe_gone(ticket.ref)
-            return
         except (Rejected, Unsupported) as exc:
             log.warning("messages_refused", ticket=str(ticket.ref), why=str(exc))
             with self._store.transaction() as tx:
                 row = tx.mirror.row(ticket.ref)
                 owe(tx, self.line, ticket.ref, [], always=row is not None and row.wants == "change")
                 tx.mirror.unwant(ticket.ref)
-            return
+        return None
+
+    def _keep_messages(self, pulled: Pulled, look: Look) -> None:
+        ref = pulled.ticket.ref
         with self._store.transaction() as tx:
-            row = tx.mirror.row(ticket.ref)
+            row = tx.mirror.row(ref)
             owes = row is not None and row.wants == "change"
-            events = tx.mirror.save_messages(ticket, pulled.messages, look)
-            owe(tx, self.line, ticket.ref, events, always=owes)
-            self._want_siblings(tx, ticket.ref)
-            doubled = [m for m in tx.mirror.doubled(ticket.ref) if self._is_new_alarm(tx, m)]
+            events = tx.mirror.save_messages(pulled.ticket, pulled.messages, look)
+            owe(tx, self.line, ref, events, always=owes)
+            self._want_siblings(tx, ref)
+            doubled = [m for m in tx.mirror.doubled(ref) if self._is_new_alarm(tx, m)]
+        self._doubt(pulled, look)
         for marker in doubled:
             metrics.DOUBLES.inc()
-            log.error("write_doubled", ticket=str(ticket.ref), marker=marker)
+            log.error("write_doubled", ticket=str(ref), marker=marker)
+
+    async def _read_together(self, tickets: Sequence[Ticket]) -> set[Ref]:
+        """Messages of several tickets in few requests, where the PSA tells them so; which tickets that were.
+
+        What is not among them is for a read of its own, which also tells what is the matter with it.
+        """
+        kept, size = set[Ref](), self.line.connector.at_once
+        if size < 2 or len(tickets) < 2:
+            return kept
+        for start in range(0, len(tickets), size):
+            look = self.line.look(Source.POLL)
+            try:
+                found = await self.line.connector.messages_of(tickets[start : start + size])
+            except RateLimited:
+                raise
+            except (NotReady, NotFound, Rejected, Unsupported):
+                break
+            for pulled in found:
+                await self._keep_if_newest(pulled, look)
+                kept.add(pulled.ticket.ref)
+        return kept
+
+    async def _keep_if_newest(self, pulled: Pulled, look: Look) -> None:
+        """Of a read that held no lock, so that nobody had to wait for it: who has begun since knows more."""
+        ref = pulled.ticket.ref
+        async with self._lock(ref):
+            if max(self._read_began.get(ref.remote_id, look.now), self._forgot_at) <= look.now:
+                self._read_began[ref.remote_id] = look.now
+                self._keep_messages(pulled, look)
+        await asyncio.sleep(0)  # a lock that is free lets nobody else have a turn
+
+    # -- what shows late -------------------------------------------------------------------------------------
+
+    def _doubt(self, pulled: Pulled, look: Look) -> None:
+        """A stamp that no message explains may be that of one that does not show yet: it is looked for again."""
+        ticket, key = pulled.ticket, pulled.ticket.ref.remote_id
+        self._doubts.pop(key, None)
+        age, grace = look.psa_now - ticket.updated_at, self.line.settings.write_grace
+        newest = max((message.edited_at or message.sent_at for message in pulled.messages), default=None)
+        explained = newest is not None and newest >= ticket.updated_at
+        if self.line.connector.shows_late and not explained and age < grace:
+            self._doubts[key] = ticket.updated_at + (min(FIRST_DOUBT, grace) if age < FIRST_DOUBT else grace)
+
+    def _doubt_what_was_read_early(self) -> None:
+        """Doubts do not outlive a process; those that the last one had are about what changed right before its end."""
+        grace = self.line.settings.write_grace
+        if not self.line.connector.shows_late:
+            return
+        with self._store.transaction() as tx:
+            last = self._readable("changes", tx.work.cursor(self.line.name, "changes") or "")
+            for ref in tx.mirror.read_early(self.line.name, last - grace, grace) if last else ():
+                tx.mirror.want(ref, "messages")
+
+    async def look_again(self) -> None:
+        """Read again what was read so early that something may not have shown."""
+        now = self.line.connector.http.psa_now()
+        due = [key for key, at in self._doubts.items() if at <= now][:BATCH]
+        if not due:
+            return
+        with self._store.transaction() as tx:
+            for key in due:
+                del self._doubts[key]
+                tx.mirror.want(self.line.ref(key), "messages")
+        await self.read_wanted()
 
     @staticmethod
     def _want_siblings(tx: Transaction, ref: Ref) -> None:
@@ -408,9 +489,13 @@ class Sync:
 
     async def _read_again(self, tickets: list[Ticket]) -> None:
         with background():
+            together = await self._read_together(tickets)
             for ticket in tickets:
-                async with self._lock(ticket.ref):
-                    await self._read_messages(ticket)
+                if ticket.ref not in together:
+                    look = self.line.look(Source.POLL)
+                    pulled = await self._ask_for_messages(ticket)
+                    if pulled is not None:
+                        await self._keep_if_newest(pulled, look)
         self._owed()
 
     async def sweep_deleted(self) -> None:

@@ -195,6 +195,18 @@ class ConnectorContract:
         assert (await connector.ticket(_ref(number))) == pulled.ticket
         assert (await connector.messages(pulled.ticket)).messages == pulled.messages
 
+    async def test_messages_read_together_are_those_read_one_by_one(self, psa: Sandbox, connector: Connector) -> None:
+        said = [{"role": role, "text": f"About tray {n}.", "at": "-1h"} for n, role in enumerate(("customer", "agent"))]
+        made = [psa.inject({"title": f"Tray {n}", "messages": said[:n]}) for n in range(3)]
+        tickets = [await connector.ticket(_ref(number)) for number in made]
+        asked = len(psa.log())
+        together = await connector.messages_of(tickets)
+        took = len(psa.log()) - asked
+        one_by_one = [await connector.messages(ticket) for ticket in tickets]
+        told = {one.ticket.ref: one.messages for one in together}
+        assert told == {one.ticket.ref: one.messages for one in one_by_one}
+        assert connector.at_once == 1 or took <= len(psa.log()) - asked - took
+
     async def test_the_directory_names_us_the_people_and_the_boards(self, psa: Psa, connector: Connector) -> None:
         directory = await connector.directory()
         assert {board.name for board in directory.boards if board.statuses}

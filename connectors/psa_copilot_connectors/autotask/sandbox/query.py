@@ -92,7 +92,8 @@ class Pages:
         """Rows of which no other can match: nobody looks through the whole desk for one ticket's notes."""
         wanted = _wanted(shape, conditions)
         if wanted is not None:
-            return self._records.on_ticket(shape.name, wanted)
+            there = [row for ticket in wanted for row in self._records.on_ticket(shape.name, ticket)]
+            return sorted(there, key=lambda row: int(row["id"]))
         return self._records.table(shape.name).in_id_order(max(beyond + 1, _least_id(conditions)))
 
     def _remember(self, shape: Shape, shown: list[Row], place: _Place) -> str:
@@ -115,13 +116,15 @@ def project(shape: Shape, row: Row, fields: Iterable[str]) -> Row:
     return {name: row[name] for name in row if name in wanted} if wanted else row
 
 
-def _wanted(shape: Shape, conditions: list[Any]) -> int | None:
-    """The one ticket that a question is about."""
+def _wanted(shape: Shape, conditions: list[Any]) -> set[int] | None:
+    """The tickets that a question is about."""
     for one in conditions:
         asked = {str(key).casefold(): value for key, value in one.items()} if isinstance(one, Mapping) else {}
-        names = shape.by_name.get(str(asked.get("field")).casefold()), str(asked.get("op")).casefold()
-        if names == (ON_TICKET, "eq") and isinstance(asked.get("value"), int):
-            return int(asked["value"])
+        op, value = str(asked.get("op")).casefold(), asked.get("value")
+        values = {"eq": [value], "in": value}.get(op)
+        is_about = shape.by_name.get(str(asked.get("field")).casefold()) == ON_TICKET
+        if is_about and isinstance(values, list) and all(isinstance(one, int) for one in values):
+            return set(values)
     return None
 
 
