@@ -171,6 +171,12 @@ def test_the_ladder_is_refused_until_the_psas_own_is_confirmed_off() -> None:
     assert found(waiting(), at("2026-11-10 09:00"), psa_ladder_off=["Other"]) == []
 
 
+def test_statuses_are_told_whatever_their_case() -> None:
+    rule = {"quiet-9": {"status": ["waiting CUSTOMER"], "to": "Resolved", "after": "3bd"}}
+    quiet: dict[str, Any] = {"psa_ladder_off": ["Waiting Customer"], "closing": rule}
+    assert found(waiting(), at("2026-11-13 09:00"), **quiet) == ["silent:3:981"]
+
+
 def test_holidays_and_weekends_are_no_days_of_the_ladder() -> None:
     friday = at("2026-12-23 09:00")
     one = waiting(last_at=friday, technician_at=friday)

@@ -46,7 +46,7 @@ def silent(standing: Standing, settings: SweeperSettings, now: datetime) -> Iter
 
 def _silent_since(standing: Standing, settings: SweeperSettings, now: datetime) -> datetime | None:
     ticket = standing.ticket
-    refused = not settings.silent.enabled or ticket.status not in settings.psa_ladder_off
+    refused = not settings.silent.enabled or not _is_among(ticket.status, settings.psa_ladder_off)
     waits = ticket.meaning is Meaning.WAITING_ON_CUSTOMER and standing.last_by is ActorClass.TECHNICIAN
     if refused or not waits or not standing.last_key or standing.last_at is None:
         return None
@@ -75,7 +75,7 @@ def _rungs(standing: Standing, settings: SweeperSettings, start: datetime) -> It
 def closing_rule(standing: Standing, settings: SweeperSettings) -> tuple[str, ClosingRule] | None:
     """The rule, with its id, that may end this ticket's silence."""
     status = standing.ticket.status
-    named = next(((name, rule) for name, rule in settings.closing.items() if status in rule.status), None)
+    named = next(((name, rule) for name, rule in settings.closing.items() if _is_among(status, rule.status)), None)
     return None if named is None or why_not_close(standing, settings.spared) else named
 
 
@@ -90,7 +90,8 @@ def why_not_close(standing: Standing, spared: Spared) -> str:
         return "the last mail to the customer came back"
     if standing.is_vip or standing.is_security:
         return "its contact is a VIP, or it is a security event"
-    if ticket.contact in spared.contacts or ticket.board in spared.boards or _in(ticket.category, spared.categories):
+    who, where = _is_among(ticket.contact, spared.contacts), _is_among(ticket.board, spared.boards)
+    if who or where or _in(ticket.category, spared.categories):
         return "its contact, board or category is spared"
     cue = _CUES.search(f"{ticket.title} / {ticket.category}") if spared.cues else None
     return f"it is about {cue[0].lower()}" if cue else ""
@@ -98,4 +99,9 @@ def why_not_close(standing: Standing, spared: Spared) -> str:
 
 def _in(category: str, names: frozenset[str]) -> bool:
     parts = category.split(" / ")
-    return any(" / ".join(parts[: number + 1]) in names for number in range(len(parts)))
+    return any(_is_among(" / ".join(parts[: number + 1]), names) for number in range(len(parts)))
+
+
+def _is_among(label: str, names: frozenset[str]) -> bool:
+    """Labels compare whatever their case: one configuration serves several PSAs, and each writes them its own way."""
+    return label.casefold() in {name.casefold() for name in names}
