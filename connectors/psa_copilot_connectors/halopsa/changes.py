@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from psa_copilot import NotReady, Step, keyset
 from psa_copilot_connectors.halopsa import mapping
-from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, stamp
+from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, settled, stamp
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import PAGE, Site
 
@@ -46,6 +46,12 @@ class Changes:
             for start in range(0, len(found), PAGE):
                 yield found[start : start + PAGE]
 
+    async def expected(self, since: Moment) -> Expected | None:
+        """How many tickets have changed since a moment, each of which takes a read of its own for its actions."""
+        params = {**EVERY, "lastupdatefromdate": asked(since, self._zone), "ticketidonly": "true"}
+        _, total = await self._site.page(TICKETS, params, 1, doing="count changed tickets")
+        return Expected(total, total + -(-total // PAGE)) if total is not None else None
+
     def key(self, row: Row) -> tuple[str, int]:
         """What the walk goes by."""
         when = mapping.changed(row, self._zone)
@@ -81,7 +87,7 @@ class Changes:
                 self._obeys = False
                 return None
             page, got = page + 1, got + len(rows)
-            fresh = {int(number(row["id"])): row for row in rows if _wanted(self.key(row)[0], step)}
+            fresh = {int(number(row["id"])): settled(row) for row in rows if _wanted(self.key(row)[0], step)}
             kept |= fresh
             more = bool(rows) and (len(rows) >= PAGE if total is None else got < total)
             passed = bool(rows) and self.key(rows[-1])[0] > step.stamp

@@ -18,6 +18,7 @@ from psa_copilot import (
     Directory,
     EditNote,
     Event,
+    Expected,
     Finding,
     Hint,
     Http,
@@ -112,6 +113,9 @@ class HaloPsa(Connector):
         return fingerprint(await self._roster.setup())
 
     # Tickets
+
+    async def expected(self, since: Moment) -> Expected | None:
+        return await self._changes.expected(since)
 
     async def changes(self, since: str) -> AsyncIterator[TicketPage]:
         async for rows in self._changes.since(since):

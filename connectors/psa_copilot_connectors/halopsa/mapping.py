@@ -59,7 +59,7 @@ _WORDED = (
     (re.compile(r"low|minor|\bp4\b", re.IGNORECASE), 4),
 )
 _SLA = (
-    "sla_id", "respondbydate", "responsedate", "fixbydate", "slaresponsestate", "onhold", "excludefromsla",
+    "sla_id", "respondbydate", "responsedate", "fixbydate", "onhold", "excludefromsla",
 )  # fmt: skip
 DONE = 1
 

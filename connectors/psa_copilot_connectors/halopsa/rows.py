@@ -12,6 +12,18 @@ Row = dict[str, Any]
 FIRST_YEAR = 1981
 """Dates before it mean that there is none: Halo writes 1899, 1900 and 0001."""
 
+PASSING = frozenset(
+    {"slatimeleft", "slapercused", "slatimeelapsed", "slaholdtime", "slastate", "slaresponsestate", "slatimeremaining"}
+    | {"currentelapsedhours", "ticketage", "elapsed_response_hours", "elapsed_resolution_hours", "responsetime"}
+    | {"first_responsetime", "read", "seenby", "hover_summary", "sla_timer_text"}
+)
+"""Of a ticket, what goes on by itself while the clock runs."""
+
+
+def settled(row: Row) -> Row:
+    """A row without what goes on by itself."""
+    return {name: value for name, value in row.items() if name not in PASSING}
+
 
 def moment(text: object, zone: tzinfo = UTC) -> Moment | None:
     """A time of theirs, in `zone` unless it says otherwise; None when it is missing, a placeholder, or no time."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from psa_copilot import NotFound, Ref, Rejected, Traces
 from psa_copilot_connectors.halopsa.changes import TICKETS
 from psa_copilot_connectors.halopsa.notes import Notes
-from psa_copilot_connectors.halopsa.rows import Row, number, text
+from psa_copilot_connectors.halopsa.rows import Row, number, settled, text
 from psa_copilot_connectors.halopsa.site import Site
 from psa_copilot_connectors.halopsa.tickets import Tickets
 
@@ -17,7 +17,6 @@ SLA = {
     "respondbydate": "SLA response target",
     "fixbydate": "SLA fix target",
     "responsedate": "SLA response",
-    "slaresponsestate": "SLA response state",
     "onhold": "SLA hold",
     "excludefromsla": "SLA exclusion",
 }
@@ -27,12 +26,6 @@ _TOLD = frozenset(
     | {"team_id", "agent_id", "agent_name", "category_1", "categoryid_1", "client_id", "client_name", "user_id"}
     | {"user_name", "site_id", "site_name", "parent_id", "last_update", "lastactiondate", "audit_log", "timetaken"}
     | {"child_count", "child_count_open", "attachment_count", "lastchildactiondate", "actions"}
-)
-# Runs by itself while the clock runs.
-_RUNS = frozenset(
-    {"slatimeleft", "slapercused", "slatimeelapsed", "slaholdtime", "currentelapsedhours", "ticketage", "slastate"}
-    | {"elapsed_response_hours", "elapsed_resolution_hours", "slatimeremaining", "responsetime", "first_responsetime"}
-    | {"read", "seenby", "hover_summary", "sla_timer_text"}
 )
 _ADDRESS = re.compile(r"[^\s;,<>]+@[^\s;,<>]+")
 _MAIL_TO = ("emailto", "emailcc", "emailtonew", "smsto")
@@ -90,8 +83,8 @@ class Looks:
 
 def _of_record(row: Row) -> Found:
     """Every field that is set and is not told elsewhere."""
-    kept = {name: value for name, value in row.items() if value not in (None, "", [], {}, False, 0, -1)}
-    fields = {f"field {name}": str(kept[name])[:_SHORT] for name in kept.keys() - _TOLD - _RUNS - SLA.keys()}
+    kept = {name: value for name, value in settled(row).items() if value not in (None, "", [], {}, False, 0, -1)}
+    fields = {f"field {name}": str(kept[name])[:_SHORT] for name in kept.keys() - _TOLD - SLA.keys()}
     return fields | {SLA[name]: str(kept[name]) for name in SLA if name in kept}
 
 

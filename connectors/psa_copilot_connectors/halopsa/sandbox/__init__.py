@@ -15,10 +15,11 @@ from psa_copilot_connectors.halopsa.sandbox.appointments import Appointments
 from psa_copilot_connectors.halopsa.sandbox.change import Change, Refused
 from psa_copilot_connectors.halopsa.sandbox.desk import Desk
 from psa_copilot_connectors.halopsa.sandbox.effects import Effects
-from psa_copilot_connectors.halopsa.sandbox.logins import Login, Logins
+from psa_copilot_connectors.halopsa.sandbox.logins import Login, Logins, WrongTenant
 from psa_copilot_connectors.halopsa.sandbox.recording import Recording
 from psa_copilot_connectors.halopsa.sandbox.serve import Asked, Parts, Served, told_as
 from psa_copilot_connectors.halopsa.sandbox.switches import SWITCHES, TRAPS
+from psa_copilot_connectors.halopsa.sandbox.telling import Telling
 from psa_copilot_connectors.halopsa.sandbox.tickets import Tickets
 from psa_copilot_connectors.halopsa.sandbox.webhooks import Webhooks
 
@@ -26,6 +27,9 @@ __all__ = ["TRAPS", "HaloPsaSandbox"]
 
 WINDOW = timedelta(minutes=5)
 HTML_502 = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+HTML_500 = (
+    b"<html><head><title>Runtime Error</title></head><body><h1>Server Error in '/' Application.</h1></body></html>"
+)
 TOO_FAST = "Rate Limit Reached - 300 Requests per rolling 5 minute window."
 HOLD_AT_MOST = 2.0
 TOKEN = "/auth/token"  # noqa: S105 - a path
@@ -43,11 +47,12 @@ class HaloPsaSandbox(PsaSandbox):
         self.tickets = Tickets(self.desk)
         self.actions = Actions(self.tickets)
         self.appointments = Appointments(self.tickets)
-        self.webhooks = Webhooks(world)
+        telling = Telling(world)
+        self.webhooks = Webhooks(world, telling)
         self.logins = Logins(world)
-        self.effects = Effects(self.tickets, self.actions)
         self._recording = Recording(self.tickets, self.actions, self.appointments)
-        parts = (self.desk, self.tickets, self.actions, self.appointments, self.webhooks, self._recording, self.logins)
+        self.effects = Effects(self._recording)
+        parts = (self._recording, self.webhooks, self.logins, telling)
         self._served = Served(Parts(*parts)).by_path
         self._answered: deque[datetime] = deque()
 
@@ -173,6 +178,8 @@ class HaloPsaSandbox(PsaSandbox):
             return self._answer(request)
         except Refused as exc:
             return told_as(exc.status, _words(exc))
+        except WrongTenant:
+            return Answer(500, HTML_500, content_type="text/html")
         except ValueError as exc:
             return told_as(400, {"ClassName": "System.FormatException", "Message": str(exc)})
 
@@ -180,7 +187,7 @@ class HaloPsaSandbox(PsaSandbox):
 
     def _answer(self, request: Request) -> Answer:
         if _is_login(request):
-            return told_as(200, self.logins.give(_form(request)))
+            return told_as(200, self.logins.give(dict(parse_qsl(request.query)) | _form(request)))
         parts = request.path.strip("/").split("/")
         if parts[0].casefold() != "api" or len(parts) < 2:
             raise Refused(404, "Not found")

@@ -83,10 +83,11 @@ class Actions:
         ticket = int(body["ticket_id"])
         if self._tickets.rows.get(ticket) is None:
             raise Refused(404, "Ticket not found")
-        if body.get("id"):
+        if body.get("id") and self._switches.text("action_edit") != "another":
             return self._edit(ticket, body, by)
-        outcome = self._outcome(body)
-        fields = _fields(body, outcome) | {"actionby_application_id": application}
+        outcome, said = self._outcome(body), self._desk.agents.get(int(body.get("who_agentid") or 0))
+        by = said if said and self._switches.on("author_said") else by
+        fields = self._fields(ticket, body, outcome) | {"actionby_application_id": application}
         row = self._keep(ticket, _said(body), outcome, by, AGENT, self._clock.now(), fields)
         self._follow(row, body, outcome, by)
         return row
@@ -129,7 +130,8 @@ class Actions:
     def _follow(self, row: Row, body: Mapping[str, Any], outcome: Row, by: Row) -> None:
         """What an outcome does to its ticket besides."""
         ticket, at = row["ticket_id"], self._clock.now()
-        status = int(body.get("new_status") or max(0, outcome["newstatus"]))
+        by_type = self._type_of(ticket)["statusaftertechupdate"]
+        status = int(body.get("new_status") or max(0, outcome["newstatus"]) or by_type)
         fields: Row = {}
         if outcome["respondtype"]:
             fields["responsedate"] = stamp(at)
@@ -141,6 +143,42 @@ class Actions:
             self._tickets.set_quietly(ticket, fields, at)
         if status and self._desk.statuses.get(status):
             self._tickets.edit(ticket, {"status_id": status}, by["name"], at, rules=False)
+        if agent := self._desk.agents.get(outcome["defaultagent"]):
+            named = {"agent_id": agent["id"], "agent_name": agent["name"]}
+            self._tickets.edit(ticket, named, by["name"], at, rules=False)
+
+    def _type_of(self, ticket: int) -> Row:
+        types = self._desk.types
+        return self._desk.shown_type(types.rows[self._tickets.rows.rows[ticket]["tickettype_id"]])
+
+    def _fields(self, ticket: int, body: Mapping[str, Any], outcome: Row) -> Row:
+        """What a body says of an action besides its words."""
+        hidden, kept = bool(outcome["hidefromuser"]), self._switches.on("hidden_kept")
+        return {
+            "hiddenfromuser": bool(body.get("hiddenfromuser", hidden)) if kept else hidden,
+            "ishiddenfrominternalit": self._switches.on("internalit_kept") and bool(body.get("ishiddenfrominternalit")),
+            "important": bool(body.get("important")),
+            **{name: body[name] for name in ("actionarrivaldate", "actioncompletiondate") if body.get(name)},
+            **self._charged(ticket, body, outcome),
+            "emailto": str(body.get("emailto") or ""),
+            "_quiet": bool(body.get("dont_do_rules")),
+            "_mails": bool(body.get("sendemail")) or bool(outcome["sendemail"]),
+            "_html": bool(body.get("note_html")),
+        }
+
+    def _charged(self, ticket: int, body: Mapping[str, Any], outcome: Row) -> Row:
+        """Time, and what it is charged at: a ticket type's own rate comes before everything."""
+        hours = float(body.get("timetaken") or outcome["defaultmanhrs"])
+        said = int(body.get("chargerate") or outcome["chargerate"])
+        rate = (self._type_of(ticket)["chargerate"] if hours else 0) or said
+        charged = hours if rate > usual.NO_CHARGE else 0.0
+        return {
+            "timetaken": hours,
+            "chargerate": rate,
+            "actisbillable": charged > 0,
+            "actionchargehours": charged,
+            "actionnonchargehours": hours - charged,
+        }
 
     # By people and by nobody
 
@@ -171,10 +209,10 @@ class Actions:
         people = self._desk.technicians()
         return people[int(row["id"]) % len(people)]
 
-    def add_by_rule(self, ticket: int, text: str, at: datetime) -> None:
+    def add_by_rule(self, ticket: int, text: str, at: datetime, **fields: Any) -> None:
         """What an automation writes."""
         outcome = self._desk.outcomes.rows[usual.AUTOMATION]
-        self._keep(ticket, text, outcome, {"id": 0, "name": SYSTEM}, AUTOMATIC, at, {"hiddenfromuser": True})
+        self._keep(ticket, text, outcome, {"id": 0, "name": SYSTEM}, AUTOMATIC, at, {"hiddenfromuser": True, **fields})
 
     def log_time(self, ticket: int, who: Row, text: str, hours: float, at: datetime, *, hidden: bool) -> None:
         """Time that somebody spent."""
@@ -279,23 +317,6 @@ def _made(row: Row) -> str:
 def _said(body: Mapping[str, Any]) -> str:
     html = _BREAK.sub("\n", str(body.get("note_html") or ""))
     return str(body.get("note") or unescape(_TAG.sub("", html)).strip())
-
-
-def _fields(body: Mapping[str, Any], outcome: Row) -> Row:
-    """What a body says of an action besides its words; who wrote it cannot be said."""
-    hidden = bool(body.get("hiddenfromuser", outcome["hidefromuser"]))
-    mails = bool(body.get("sendemail")) or bool(outcome["sendemail"])
-    return {
-        "hiddenfromuser": hidden,
-        "ishiddenfrominternalit": bool(body.get("ishiddenfrominternalit")),
-        "important": bool(body.get("important")),
-        "timetaken": float(body.get("timetaken") or 0),
-        "chargerate": int(body.get("chargerate") or outcome["chargerate"]),
-        "emailto": str(body.get("emailto") or ""),
-        "_quiet": bool(body.get("dont_do_rules")),
-        "_mails": mails,
-        "_html": bool(body.get("note_html")),
-    }
 
 
 def _words(text: str, *, html: bool) -> Row:

@@ -22,6 +22,7 @@ class Appointments:
         self.rows = Table(500)
         self._tickets, self._desk = tickets, tickets.desk
         tickets.gone.append(self.unbook)
+        tickets.asks.append(self._asks)
 
     def asked_for(self, asked: Mapping[str, str]) -> list[Row]:
         """Those that a list is asked for."""
@@ -66,6 +67,16 @@ class Appointments:
             raise Refused(404, "Appointment not found")
         self.rows.drop(number)
         self._tickets.revision += 1
+
+    def _asks(self, old: Row, wanted: Mapping[str, Any]) -> str:
+        """The flag that has to say yes before this is done to a ticket; empty where nothing has to."""
+        now = stamp(_now(self._tickets))
+        if self._desk.is_closed(wanted.get("status_id", 0)) and any(
+            row["ticket_id"] == old["id"] and row["complete_status"] != DONE for row in self.rows
+        ):
+            return "_appointment01_ok"
+        away = (row for row in self.rows if row["holiday_type"] > 0 and row["start_date"] <= now < row["end_date"])
+        return "_agent01_ok" if wanted.get("agent_id") in {row["agent_id"] for row in away} else ""
 
     # By people
 

@@ -162,6 +162,14 @@ class Desk:
             {"statusemailid": 5, "notifystatuschange": 1} if is_on(self.world.switches, "status_mails") else {}
         )
 
+    def shown_type(self, row: Row) -> Row:
+        """A ticket type with what it does by itself."""
+        on = self.world.switches.on
+        return row | {
+            "statusaftertechupdate": usual.IN_PROGRESS if on("type_sets_status") else 0,
+            "chargerate": usual.CHARGED if on("type_charges") else 0,
+        }
+
     # New ones
 
     def _new_agent(self, technician: Technician) -> Row:
@@ -215,7 +223,9 @@ _TRAP_FIELDS: dict[str, tuple[str, object]] = {
     "outcome_holds_sla": ("slaholdischecked", True),
     "outcome_releases_sla": ("slareleaseischecked", True),
     "outcome_resets_response": ("action_resets_response", True),
-    "outcome_charges": ("chargerate", 1),
+    "outcome_charges": ("chargerate", usual.CHARGED),
+    "outcome_logs_time": ("defaultmanhrs", 0.25),
+    "outcome_assigns": ("defaultagent", 2),
 }
 
 
@@ -261,6 +271,8 @@ def _outcome(number: int, fields: Mapping[str, object]) -> Row:
         "slareleaseischecked": False,
         "action_resets_response": False,
         "chargerate": 0,
+        "defaultmanhrs": 0.0,
+        "defaultagent": 0,
         "ishiddenfrominternalit": False,
         **fields,
     }

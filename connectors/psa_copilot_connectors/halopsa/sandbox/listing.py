@@ -10,7 +10,7 @@ from psa_copilot_connectors.halopsa.sandbox.rows import read_stamp
 
 LONGEST_PAGE, USUAL_COUNT, MOST = 100, 50, 1000
 ORDERS = tuple((f"order{n}", f"orderdesc{n}") for n in ("", 2, 3, 4, 5))
-FILTERS: Mapping[str, Callable[[Row, str], bool]] = {
+FILTERS: dict[str, Callable[[Row, str], bool]] = {
     "client_id": lambda row, value: row["client_id"] == int(value),
     "site_id": lambda row, value: row.get("site_id") == int(value),
     "user_id": lambda row, value: row.get("user_id") == int(value),
@@ -37,7 +37,8 @@ def is_true(text: str) -> bool:
 def tickets_of(table: Table, asked: Mapping[str, str], switches: Switches) -> Sequence[Row]:
     """The tickets that a list is asked for, ordered."""
     rows = _since(table, asked, switches)
-    tests = [(FILTERS[name], value) for name, value in asked.items() if name in FILTERS and value]
+    heeded = FILTERS | ({"team_id": FILTERS["team"]} if switches.on("team_id_filter") else {})
+    tests = [(heeded[name], value) for name, value in asked.items() if name in heeded and value]
     if tests:
         rows = [row for row in rows if all(test(row, value) for test, value in tests)]
     return ordered(rows, asked, switches)

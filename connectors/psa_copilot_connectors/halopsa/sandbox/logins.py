@@ -13,6 +13,10 @@ from psa_copilot_connectors.halopsa.sandbox.change import Refused
 BEARER = "bearer "
 
 
+class WrongTenant(Exception):
+    """A server that does not know whom a login is for shows a page."""
+
+
 @dataclass(frozen=True)
 class Login:
     """An API application, and the agent that it is bound to."""
@@ -45,6 +49,8 @@ class Logins:
         login, switches = self.by_client.get(form.get("client_id", "")), self._world.switches
         if form.get("grant_type") != "client_credentials":
             raise Refused(400, "unsupported_grant_type")
+        if switches.text("tenant") not in ("", form.get("tenant")):
+            raise WrongTenant
         ended = form.get("client_id") == "id" and (switches.on("keys_rotated") or switches.on("agent_disabled"))
         if login is None or ended or form.get("client_secret") not in login.secrets:
             raise Refused(int(switches.text("bad_client_status")), "invalid_client")

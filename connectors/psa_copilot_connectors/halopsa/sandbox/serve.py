@@ -14,17 +14,16 @@ from psa_copilot_connectors.halopsa.sandbox import usual
 from psa_copilot_connectors.halopsa.sandbox.actions import Actions
 from psa_copilot_connectors.halopsa.sandbox.appointments import Appointments
 from psa_copilot_connectors.halopsa.sandbox.change import Refused
-from psa_copilot_connectors.halopsa.sandbox.desk import Desk
 from psa_copilot_connectors.halopsa.sandbox.listing import enveloped, is_true, on_day, ordered, tickets_of
 from psa_copilot_connectors.halopsa.sandbox.logins import Login, Logins
 from psa_copilot_connectors.halopsa.sandbox.recording import Recording
 from psa_copilot_connectors.halopsa.sandbox.rows import shown, stamp
+from psa_copilot_connectors.halopsa.sandbox.switches import rules
+from psa_copilot_connectors.halopsa.sandbox.telling import ACTION_DATES, Telling
 from psa_copilot_connectors.halopsa.sandbox.tickets import Tickets
 from psa_copilot_connectors.halopsa.sandbox.webhooks import Webhooks
 
 DAY = timedelta(days=1)
-NOT_LISTED = ("details", "datecreated", "closure_note")
-DATES = ("dateclosed", "responsedate", "targetdate", "fixbydate", "respondbydate")
 
 
 @dataclass(frozen=True)
@@ -59,28 +58,41 @@ Serve = Callable[[Asked], object]
 class Parts:
     """The parts of the desk that are served."""
 
-    desk: Desk
-    tickets: Tickets
-    actions: Actions
-    appointments: Appointments
-    webhooks: Webhooks
     recording: Recording
+    webhooks: Webhooks
     logins: Logins
+    telling: Telling
+
+    @property
+    def tickets(self) -> Tickets:
+        """All tickets."""
+        return self.recording.tickets
+
+    @property
+    def actions(self) -> Actions:
+        """What was said on them."""
+        return self.recording.actions
+
+    @property
+    def appointments(self) -> Appointments:
+        """Who is booked."""
+        return self.recording.appointments
 
 
 class Served:
     """What is there, by method and resource."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts, self._desk = parts, parts.desk
-        self._switches = parts.desk.world.switches
+        self._parts, self._desk, self._tell = parts, parts.tickets.desk, parts.telling
+        self._switches = self._desk.world.switches
         self.by_path: Mapping[tuple[str, str], Serve] = {
             ("GET", "instanceinfo"): lambda _: {"product": "HaloPSA", "version": "2.190.1"},
             ("GET", "agent"): self._agents,
             ("GET", "status"): self._statuses,
             ("GET", "priority"): self._priorities,
             ("GET", "team"): lambda asked: self._rows(self._desk.teams),
-            ("GET", "tickettype"): lambda asked: self._rows(self._desk.types),
+            ("GET", "tickettype"): lambda asked: [shown(self._desk.shown_type(row)) for row in self._desk.types],
+            ("GET", "ticketrules"): self._rules,
             ("GET", "category"): lambda asked: [_without(row, "name") for row in self._desk.categories],
             ("GET", "outcome"): self._outcomes,
             ("GET", "client"): lambda asked: self._listed("clients", self._desk.clients, asked),
@@ -131,6 +143,10 @@ class Served:
             return self._one(rows, asked)
         return [row for row in rows if hidden or not row["hidden"]]
 
+    def _rules(self, asked: Asked) -> object:
+        self._demand("rules_right", asked)
+        return [{"id": number, "name": name, "inactive": False} for number, name in enumerate(rules(self._switches), 1)]
+
     def _rows(self, table: Iterable[Row]) -> list[Row]:
         return list(map(shown, table))
 
@@ -162,31 +178,21 @@ class Served:
             rows = tickets_of(table, asked.query, self._switches)
             page = enveloped("tickets", rows, asked.query, self._switches)
             return _each(page, "tickets", lambda row: self._listed_ticket(row, asked))
-        row = table.get(_number(asked))
+        row = table.get(_number(asked)) or self._parts.tickets.told_deleted(_number(asked))
         if row is None:
             raise Refused(404, "Ticket not found")
-        told = self._ticket(row)
+        told = self._tell.ticket(row)
         if is_true(asked.query.get("include_auditing", "")):
             told |= {"audit_log": self._parts.tickets.audit.get(row["id"], [])}
         return told
 
-    def _ticket(self, row: Row) -> Row:
-        told = shown(row)
-        if not self._switches.on("status_names"):
-            told = {name: value for name, value in told.items() if name not in ("status_name", "priority_name")}
-        if self._switches.on("old_dates"):
-            told |= {name: usual.NO_DATE for name in DATES if told.get(name) is None}
-        return told
-
     def _listed_ticket(self, row: Row, asked: Asked) -> Row:
-        if is_true(asked.query.get("ticketidonly", "")):
-            return {"id": row["id"]}
-        return {name: value for name, value in self._ticket(row).items() if name not in NOT_LISTED}
+        return {"id": row["id"]} if is_true(asked.query.get("ticketidonly", "")) else self._tell.listed(row)
 
     def _write_tickets(self, asked: Asked) -> Answer:
         self._demand("edit_right", asked)
         bodies = asked.bodies()
-        return self._written(self._ticket(self._parts.tickets.write(body, asked.login.agent)) for body in bodies)
+        return self._written(self._tell.ticket(self._parts.tickets.write(body, asked.login.agent)) for body in bodies)
 
     def _actions(self, asked: Asked) -> object:
         if asked.number:
@@ -218,12 +224,15 @@ class Served:
 
     def _action(self, row: Row, asked: Asked) -> Row:
         html = is_true(asked.query.get("includedetails" if asked.number else "includehtmlnote", ""))
-        return {name: value for name, value in shown(row).items() if html or name != "note_html"}
+        return self._tell.action(row, html=html)
 
     def _write_actions(self, asked: Asked) -> Answer:
         self._demand("actions_right", asked)
-        login, actions = asked.login, self._parts.actions
-        return self._written(shown(actions.write(body, login.agent, login.application)) for body in asked.bodies())
+        return self._written(self._tell.action(self._acted(body, asked.login)) for body in asked.bodies())
+
+    def _acted(self, body: Row, login: Login) -> Row:
+        dates = {name: self._tell.read_action_date(str(body[name])) for name in ACTION_DATES if body.get(name)}
+        return self._parts.actions.write({**body, **dates}, login.agent, login.application)
 
     def _appointments(self, asked: Asked) -> object:
         if asked.number:

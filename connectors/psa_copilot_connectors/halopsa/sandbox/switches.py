@@ -15,6 +15,7 @@ DOOR = (
     Switch("bad_client_status", "401", "What a bad client gets; 400 is unverified.", ("401", "400")),
     Switch("rights_in_token", False, "What a 403 refuses stays refused until a new token is fetched."),
     Switch("keys_rotated", False, "The secret of the client `id` is no longer valid; that of `human` is."),
+    Switch("tenant", "", "A login has to name this tenant in its query or form; else it gets a page of HTML."),
     Switch("agent_disabled", False, "The agent of the client `id` is switched off, and its tokens too. Unverified."),
     Switch("hold_patch", 0.0, "Real seconds (at most 2) for which a ticket's update by `id` waits."),
 )
@@ -26,6 +27,7 @@ RIGHTS = (
     Switch("webhooks_right", True, "May read and write webhooks."),
     Switch("actions_right", True, "May write actions."),
     Switch("edit_right", True, "May change tickets."),
+    Switch("rules_right", True, "May read ticket rules."),
 )
 
 LISTS = (
@@ -37,6 +39,7 @@ LISTS = (
         "What lastupdatefromdate compares: last_update, lastactiondate, or the later of both. Unverified.",
         ("both", "last_update", "lastactiondate"),
     ),
+    Switch("team_id_filter", False, "Lists of tickets heed `team_id`. Witnesses disagree."),
     Switch("order", "heeded", "The parameter `order` is heeded, or lists stay newest first.", ("heeded", "ignored")),
     Switch("repeats_first_page", False, "Lists ignore page_no and show page 1 again, as some endpoints do."),
     Switch("bare_lists", False, "Lists come without their envelope."),
@@ -46,19 +49,42 @@ LISTS = (
 RECORDS = (
     Switch("note_bumps_ticket", True, "An action moves its ticket's last_update. Unverified."),
     Switch("decimal_ids", True, "site_id of users and client_id of sites are decimals, as seen live."),
+    Switch("ids_are", "numbers", "How tickets tell the ids of other records.", ("numbers", "decimals", "texts")),
+    Switch("action_dates", "utc", "Dates of actions are in UTC, or in New York's time. Witnesses disagree.",
+           ("utc", "local")),
+    Switch("who_types", "usual", "What who_type says of a user's and a workflow's actions: 0 and 2, or 2 and 0. "
+           "Unverified.", ("usual", "other")),
+    Switch("author_said", False, "who_agentid of a posted action is believed. Unverified."),
+    Switch("internalit_kept", True, "ishiddenfrominternalit of a posted action is kept. Unverified."),
+    Switch("hidden_kept", True, "hiddenfromuser of a posted action is kept; else its outcome alone decides."),
+    Switch("thirdpartyref_kept", False, "thirdpartyref of a posted ticket is kept. Unverified."),
+    Switch("deleted_tickets", "gone", "A deleted ticket is gone, or told with `deleted` when it is asked for. "
+           "Unverified.", ("gone", "told")),
+    Switch("sla_states", "letters", "How SLA states are told: I and O, or words. Unverified.", ("letters", "words")),
     Switch("old_dates", True, "No date is 1900-01-01 instead of null."),
     Switch("status_names", False, "Tickets carry the names of their status and priority."),
     Switch("html_notes", "never", "Whose notes are kept as HTML.", ("never", "customers", "all")),
     Switch("opened_tells_details", True, "The first action, Opened, repeats the ticket's details. Unverified."),
-    Switch("action_edit", "in_place", "A POST with an action's id edits it, or is refused. Unverified.",
-           ("in_place", "refused")),
+    Switch("action_edit", "in_place", "A POST with an action's id edits it, is refused, or makes another. Unverified.",
+           ("in_place", "refused", "another")),
     Switch("team_by", "either", "A ticket's team is set by its name, its id, or either.", ("either", "name", "id")),
     Switch("audit_ids", False, "The audit log tells ids instead of names. Unverified."),
     Switch("write_answers", "object", "A write is answered with the object, or with an array of it.",
            ("object", "array")),
     Switch("disabled_agents_listed", True, "includedisabled is heeded by /Agent."),
-    Switch("webhook_event", True, "A webhook carries the kind of its event beside the ticket. Unverified."),
     Switch("appointment_new_id", False, "A changed appointment comes back with a new id."),
+    Switch("asks_first", False, "To close with an open appointment, or to assign to somebody away, is refused until "
+           "_appointment01_ok or _agent01_ok says yes. Unverified."),
+)  # fmt: skip
+
+WEBHOOKS = (
+    Switch("webhook_event", True, "A webhook carries the kind of its event beside the ticket. Unverified."),
+    Switch("webhook_action", True, "A webhook carries the action that it is about. Unverified."),
+    Switch("webhook_batch", False, "Webhooks come as arrays of events."),
+    Switch("webhook_type_3", "signature", "authentication_type 3 sends a signature, or the secret itself. "
+           "Witnesses disagree.", ("signature", "key")),
+    Switch("webhook_digest", "base64", "How signatures are written. Unverified.", ("base64", "hex")),
+    Switch("webhook_gives_up", False, "Three failures in a row switch a webhook off. Unverified."),
 )  # fmt: skip
 
 # What the outcome of our notes might do besides: each makes it a trap that `check` must see.
@@ -70,6 +96,8 @@ TRAPS = {
     "outcome_releases_sla": "releases the SLA from hold",
     "outcome_resets_response": "starts the response clock again",
     "outcome_charges": "charges",
+    "outcome_logs_time": "logs time",
+    "outcome_assigns": "assigns",
 }
 OUTCOMES = tuple(Switch(name, False, f"The outcome Private Note {what}.") for name, what in TRAPS.items())
 
@@ -84,12 +112,39 @@ RULES = (
     Switch("rule_mails_action", False, "A rule mails the user about each action."),
     Switch("rule_mails_update", False, "A rule mails the user about each change of a ticket."),
     Switch("rules_heed_dont_do_rules", True, "dont_do_rules keeps rules from acting."),
+    Switch("rules_delay", 0.0, "Seconds after which rules act."),
     Switch("system_actions", False, "A workflow leaves an action of its own after each change of a ticket."),
+    Switch("type_sets_status", False, "Ticket types set In Progress when an agent acts, whatever a request says."),
+    Switch("type_charges", False, "Ticket types charge all time at a rate of their own."),
+    Switch("mails_leave_actions", True, "A mail by a rule is told by an action. Unverified."),
 )
 
-SWITCHES = (*DOOR, *RIGHTS, *LISTS, *RECORDS, *OUTCOMES, *RULES)
+# What the canary must find: one thing each, besides what an API agent's write on a ticket asked for.
+PLANTED = {
+    "planted_mail_to_contact": "a mail to the user",
+    "planted_status": "another status",
+    "planted_sla_restart": "the SLA's targets anew",
+    "planted_sla_responded": "the SLA stamped as responded",
+    "planted_task": "a to-do",
+    "planted_note": "a note",
+    "planted_time_entry": "time",
+    "planted_appointment": "an appointment",
+    "planted_priority": "another priority",
+    "planted_owner": "another agent",
+}
+PLANTED_SWITCHES = tuple(
+    Switch(name, False, f"An API agent's write on a ticket sets off {what}.") for name, what in PLANTED.items()
+)
+
+SWITCHES = (*DOOR, *RIGHTS, *LISTS, *RECORDS, *WEBHOOKS, *OUTCOMES, *RULES, *PLANTED_SWITCHES)
 
 _WITH_ALL = frozenset({"rule_sets_priority", "rule_sets_status", "rule_mails_action", "rule_mails_update"})
+
+
+def rules(switches: Switches) -> list[str]:
+    """The rules that an administrator would see in the list of ticket rules."""
+    listed = {switch.name: switch.doc for switch in RULES if switch.name.startswith("rule_")}
+    return [doc for name, doc in listed.items() if is_on(switches, name)]
 
 
 def is_on(switches: Switches, name: str) -> bool:

@@ -43,6 +43,8 @@ class Tickets:
         self.listeners: list[Callable[[Change], None]] = []
         self.added: list[Callable[[Row, str, datetime], None]] = []
         self.gone: list[Callable[[int], None]] = []
+        self.asks: list[Callable[[Row, Mapping[str, Any]], str]] = []
+        self._deleted: dict[int, Row] = {}
         self.audit: dict[int, list[Row]] = defaultdict(list)
         self._by_reference: dict[str, int] = {}
         self._clock, self._switches = desk.world.clock, desk.world.switches
@@ -53,6 +55,11 @@ class Tickets:
         if text.isdigit() and int(text) in self.rows.rows:
             return int(text)
         return self._by_reference.get(text)
+
+    def told_deleted(self, number: int) -> Row | None:
+        """A deleted ticket, where the server tells it for ever."""
+        row = self._deleted.get(number) if self._switches.text("deleted_tickets") == "told" else None
+        return row | {"deleted": True} if row else None
 
     def tell(self, change: Change) -> None:
         """Let everybody know."""
@@ -69,7 +76,14 @@ class Tickets:
         number = int(body["id"])
         if self.rows.get(number) is None:
             raise Refused(404, "Ticket not found")
-        return self.edit(number, self._wanted(self.rows.rows[number], body), by["name"], rules=rules)
+        wanted = self._wanted(self.rows.rows[number], body)
+        self._ask(self.rows.rows[number], wanted, body)
+        return self.edit(number, wanted, by["name"], rules=rules)
+
+    def _ask(self, old: Row, wanted: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+        flags = (flag for ask in self.asks if (flag := ask(old, wanted)))
+        if self._switches.on("asks_first") and (flag := next((one for one in flags if not body.get(one)), "")):
+            raise Refused(400, f"Please confirm: {flag}")
 
     def _create(self, body: Mapping[str, Any], by: str, rules: bool) -> Row:
         if not body.get("summary"):
@@ -82,7 +96,8 @@ class Tickets:
 
     def _wanted(self, row: Row, body: Mapping[str, Any]) -> Row:
         """What a body wants, in the ticket's own fields; Refused where something is not there."""
-        wanted: Row = {name: body[name] for name in PLAIN if name in body}
+        plain = (*PLAIN, "thirdpartyref") if self._switches.on("thirdpartyref_kept") else PLAIN
+        wanted: Row = {name: body[name] for name in plain if name in body}
         for name, look in self._looks().items():
             if body.get(name) is not None:
                 wanted |= look(body[name], row | wanted)
@@ -156,7 +171,7 @@ class Tickets:
     def delete(self, ticket: int, by: str) -> None:
         """A ticket is gone."""
         self.read.before(ticket, None)
-        row = self.rows.drop(ticket)
+        row = self._deleted[ticket] = self.rows.drop(ticket)
         self._by_reference.pop(str(row.get("third_party_id_string") or ""), None)
         self.revision += 1
         for gone in self.gone:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 OPEN_TEAM = "Help Desk"
 TEAMS = (OPEN_TEAM, "Escalations", "Infrastructure", "Internal IT")
-NEW, CLOSED = 1, 9  # ids that every tenant starts with
+NEW, IN_PROGRESS, CLOSED = 1, 2, 9  # ids that every tenant starts with
 STATUSES = {
     NEW: "New",
-    2: "In Progress",
+    IN_PROGRESS: "In Progress",
     3: "Scheduled",
     4: "Waiting customer",
     5: "Waiting vendor",
@@ -50,6 +50,7 @@ OUTCOMES = {
     AUTOMATION: {"outcome": "Automation", "systemid": 30, "hidden": True, "hidefromuser": True},
 }
 UNASSIGNED, UNKNOWN_CLIENT = 1, 1
+NO_CHARGE, CHARGED = 0, 1  # charge rates
 NO_DATE = "1900-01-01T00:00:00"
 APPLICATIONS = {"id": "psa_copilot", "api2": "Second Integration"}
 API_AGENTS = {"id": "Copilot Api", "api2": "Second Api"}

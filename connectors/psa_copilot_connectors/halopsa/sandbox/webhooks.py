@@ -12,20 +12,21 @@ from uuid import uuid4
 
 from psa_copilot.sandbox import Delivery, Patience, Row, World
 from psa_copilot_connectors.halopsa.sandbox.change import Change, Refused
-from psa_copilot_connectors.halopsa.sandbox.rows import shown
+from psa_copilot_connectors.halopsa.sandbox.telling import Telling
 
 OPENED, UPDATED = "3", "61"  # event numbers as clients send them
 HIDDEN = ("basic_password",)
+PATIENCE = 3
 
 
 class Webhooks:
     """Registrations and the events that they wait for."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, telling: Telling) -> None:
         self.rows: dict[str, Row] = {}
         self.notifications: dict[str, Row] = {}
         self.revision = 0
-        self._world = world
+        self._world, self._tell = world, telling
         self._queues: dict[str, int] = {}
         world.postman.patience = Patience(timeout=5.0)
 
@@ -68,33 +69,49 @@ class Webhooks:
             return
         event = OPENED if change.what == "opened" else UPDATED
         for number, row in self.rows.items():
-            if row["active"] and self._waits(number, event):
+            if row["active"] and self._waits(number, event) and not self._gives_up(row):
                 self._world.postman.post(self._queues[number], self._delivery(row, change, event))
+
+    def _gives_up(self, row: Row) -> bool:
+        """Whether the last deliveries have all failed; then the webhook is off from now on."""
+        if not self._world.switches.on("webhook_gives_up"):
+            return False
+        ended = [one["status"] for one in self._world.postman.deliveries if one["url"] == row["url"]][-PATIENCE:]
+        failed = len(ended) == PATIENCE and not any(200 <= int(str(status)) < 300 for status in ended)
+        row["active"] = not failed
+        return failed
 
     def _waits(self, number: str, event: str) -> bool:
         waits = self.notifications.values()
         return any(one["webhook_id"] == number and str(one.get("eventno")) == event for one in waits)
 
     def _delivery(self, row: Row, change: Change, event: str) -> Delivery:
-        told: Row = {"ticket": shown(change.row)}
-        told |= {"event": event} if self._world.switches.on("webhook_event") else {}
-        told |= {"action": shown(change.action)} if change.action else {}
-        body = json.dumps(told).encode()
-        headers = {"content-type": str(row.get("content_type") or "application/json"), **_proof(row, body)}
+        on = self._world.switches.on
+        told: Row = {"ticket": self._tell.ticket(change.row)}
+        told |= {"event": event} if on("webhook_event") else {}
+        told |= {"action": self._tell.action(change.action)} if change.action and on("webhook_action") else {}
+        body = json.dumps([told] if on("webhook_batch") else told).encode()
+        headers = {"content-type": str(row.get("content_type") or "application/json"), **self._proof(row, body)}
         return Delivery(str(row["url"]), body, headers, f"ticket {change.ticket} {change.what}")
 
+    def _proof(self, row: Row, body: bytes) -> dict[str, str]:
+        """How a delivery shows that it is Halo's."""
+        user, secret = str(row.get("basic_username") or ""), str(row.get("basic_password") or "")
+        match row["authentication_type"]:
+            case 1:
+                return {"authorization": f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}"}
+            case 2:
+                return {"authorization": f"Bearer {secret}"}
+            case 3:
+                name = str(row.get("authentication_header") or "Token")
+                return {name.casefold(): f"{row.get('signature_prefix') or ''}{self._said(secret, body)}"}
+            case _:
+                return {}
 
-def _proof(row: Row, body: bytes) -> dict[str, str]:
-    """How a delivery shows that it is Halo's."""
-    user, secret = str(row.get("basic_username") or ""), str(row.get("basic_password") or "")
-    match row["authentication_type"]:
-        case 1:
-            return {"authorization": f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}"}
-        case 2:
-            return {"authorization": f"Bearer {secret}"}
-        case 3:
-            signature = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
-            name = str(row.get("authentication_header") or "Token")
-            return {name.casefold(): f"{row.get('signature_prefix') or ''}{signature}"}
-        case _:
-            return {}
+    def _said(self, secret: str, body: bytes) -> str:
+        """What stands in the header of type 3."""
+        switches, signature = self._world.switches, hmac.new(secret.encode(), body, hashlib.sha256)
+        if switches.text("webhook_type_3") == "key":
+            return secret
+        hex_too = switches.text("webhook_digest") == "hex"
+        return signature.hexdigest() if hex_too else base64.b64encode(signature.digest()).decode()
