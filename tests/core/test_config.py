@@ -320,6 +320,18 @@ def test_a_bad_url_is_named_but_not_quoted(write: Write, url: str, said: str) ->
     assert "a-long-secret" not in fault
 
 
+def test_a_psa_without_a_site_needs_no_url_and_its_folder_lies_beside_the_file(site: Site, tmp_path: Path) -> None:
+    paper = CONNECTOR.replace(
+        'company: str = Setting(description="The company to sign in to.")',
+        'url: str = Setting("", description="None."); folder: Path = Setting(description="Where the slips lie.")',
+    ).replace("from psa_copilot import", "from pathlib import Path\n    from psa_copilot import", 1)
+    site.install("stranger-paper", "stranger_paper", paper, {"connectors": {"paper": "stranger_paper:Desk"}})
+    path = tmp_path / "config.yaml"
+    path.write_text("connections: {main: {use: paper, folder: slips, public_key: pub, private_key: a-long-secret}}\n")
+    settings = load(path).connections["main"].settings
+    assert (settings.url, getattr(settings, "folder", None)) == ("", tmp_path / "slips")
+
+
 @pytest.mark.parametrize("url", ["https://desk.example", "http://127.0.0.1:8089", "http://localhost", "http://[::1]:1"])
 def test_a_good_url_is_let_through(write: Write, url: str) -> None:
     assert load(write(SOUND.replace("https://desk.example", f"'{url}'"))).connections["main"].settings.url == url
