@@ -148,7 +148,7 @@ def test_a_ticket_is_made_and_changed_with_the_id_in_the_body(psa: Sandbox, stra
         ({"status": 99}, "Picklist value [99] does not exist for status."),
         ({"title": ""}, "Missing Required Field: title"),
         ({"assignedResourceID": 29_682_901, "assignedResourceRoleID": None}, "you must assign both"),
-        ({"assignedResourceID": 29_689_901, "assignedResourceRoleID": 29_682_801}, "no row at position 0"),
+        ({"assignedResourceID": 29_689_902, "assignedResourceRoleID": 29_682_801}, "no row at position 0"),
         ({"issueType": 201, "subIssueType": 204}, "child picklist: subIssueType"),
         ({"companyID": 174}, "contactID is not associated to the companyID"),
         ({"title": "x" * 256}, "maximum length"),

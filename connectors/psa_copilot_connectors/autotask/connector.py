@@ -10,7 +10,9 @@ from typing import ClassVar
 from psa_copilot import (
     Action,
     AddNote,
+    Allowance,
     Appointment,
+    Book,
     Can,
     ChangeField,
     Connector,
@@ -19,9 +21,12 @@ from psa_copilot import (
     Directory,
     EditNote,
     Event,
+    Expected,
     Finding,
     Hint,
     Http,
+    LinkTo,
+    LogTime,
     Moment,
     NotReady,
     PsaError,
@@ -39,11 +44,12 @@ from psa_copilot_connectors.autotask.calendar import Calendar
 from psa_copilot_connectors.autotask.fields import WRITES, Fields
 from psa_copilot_connectors.autotask.notes import Notes, Said
 from psa_copilot_connectors.autotask.roster import MATCH_ALL, Roster
-from psa_copilot_connectors.autotask.rows import Row, stamp, where
+from psa_copilot_connectors.autotask.rows import Row, number, stamp, where
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
 from psa_copilot_connectors.autotask.site import Site
 from psa_copilot_connectors.autotask.tickets import Tickets, moment_of
 from psa_copilot_connectors.autotask.traces import Looks
+from psa_copilot_connectors.autotask.work import Work
 
 CONTACT_FIELDS = ("id", "firstName", "lastName", "emailAddress", "companyID", "title", "isActive")
 
@@ -58,9 +64,14 @@ class Autotask(Connector):
         edit_notes=True,
         history=True,
         fields=WRITES,
+        public_notes=True,
+        resolution_notes=True,
         hides_from_client_it=True,
         appointments=True,
         contacts=True,
+        time_entries=True,
+        bookings=True,
+        links=True,
         message_bumps_ticket="unknown",
     )
     Settings = AutotaskSettings
@@ -78,7 +89,8 @@ class Autotask(Connector):
         self._notes = Notes(self._site, self._roster, self._tickets)
         self._fields = Fields(self._site, self._roster, self._tickets)
         self._looks = Looks(self._site, self._roster, self._tickets)
-        self._calendar = Calendar(self._site, self._roster, settings.time_off)
+        self._calendar = Calendar(self._site, self._roster, self._tickets, settings.time_off)
+        self._work = Work(self._site, self._roster, settings)
         self._key = webhooks.signing_key(settings, http.connection)
         self._registrations = webhooks.Registrations(self._site, self._key)
 
@@ -103,6 +115,7 @@ class Autotask(Connector):
         return [*rights, account, checks.check_notes(known), threshold, *checks.recipes()]
 
     async def directory(self) -> Directory:
+        self._work.forget()
         return (await self._roster.read()).directory
 
     async def contacts(self) -> AsyncIterator[list[Contact]]:
@@ -115,7 +128,15 @@ class Autotask(Connector):
         lists = [[one.get("name"), one.get("picklistValues")] for fields in told for one in fields]
         return hashlib.sha256(json.dumps(lists, sort_keys=True).encode()).hexdigest()
 
+    async def allowance(self) -> Allowance | None:
+        told = await self._threshold()
+        most, used = number(told, "externalRequestThreshold"), number(told, "currentTimeframeRequestCount")
+        return Allowance(max(0, most - used), most) if most and used is not None else None
+
     # Tickets
+
+    async def expected(self, since: Moment) -> Expected | None:
+        return await self._tickets.expected(since, self.at_once)
 
     async def changes(self, since: str) -> AsyncIterator[TicketPage]:
         async for page in self._tickets.changed(moment_of(since)):
@@ -131,7 +152,7 @@ class Autotask(Connector):
         return await self._tickets.one(ref)
 
     async def messages(self, ticket: Ticket) -> Pulled:
-        number, row = ticket.ref.remote_id, await self._tickets.opening(ticket.ref)
+        number, row = ticket.ref.remote_id, await self._tickets.opening(ticket)
         notes, times = await self._notes.on(number), await self._tickets.time_entries(number)
         if not notes and not times:
             await self._tickets.row(ticket.ref)  # a question about a ticket that is gone is answered with nothing
@@ -185,17 +206,29 @@ class Autotask(Connector):
                 return await self._notes.edit(ref, action)
             case ChangeField():
                 return await self._fields.change(ref, action)
+            case LogTime():
+                return await self._work.log_time(ref, action, marker, self.http.psa_now())
+            case Book():
+                return await self._calendar.book(ref, action)
+            case LinkTo():
+                return await self._fields.link(ref, action)
             case _:
                 raise Unsupported(self.http.connection, "write", f"there is no {type(action).__name__} here")
 
     async def find(self, ref: Ref, action: Action, marker: str) -> Receipt | None:
         match action:
             case AddNote():
-                return await self._notes.find(ref, marker)
+                return await self._notes.find(ref, action, marker)
             case EditNote():
                 return await self._notes.find_edit(ref, action)
             case ChangeField():
                 return await self._fields.find(ref, action)
+            case LogTime():
+                return await self._work.find_time(ref, marker)
+            case Book():
+                return await self._calendar.find_booking(ref, action)
+            case LinkTo():
+                return await self._fields.find_link(ref, action)
             case _:
                 raise Unsupported(self.http.connection, "find a write", f"there is no {type(action).__name__} here")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from psa_copilot import ChangeField, Field, NotReady, Receipt, Ref, Rejected, Ticket, Unsupported
+from psa_copilot import ChangeField, Field, LinkTo, NotReady, Receipt, Ref, Rejected, Ticket, Unsupported
 from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.roster import Known, Roster
 from psa_copilot_connectors.autotask.rows import Row
@@ -41,6 +41,24 @@ class Fields:
         ticket, wanted = await self._tickets.one(ref), {**action.along, action.field: action.to}
         done = all(ticket.field(name) == to for name, to in wanted.items())
         return _receipt(ticket, action.field) if done else None
+
+    async def link(self, ref: Ref, action: LinkTo) -> Receipt:
+        """The ticket becomes an incident of a problem: the only relation of two tickets that the PSA has."""
+        doing = f"link ticket {ref.remote_id} to {action.parent}"
+        if not action.parent.isdecimal() or action.parent == ref.remote_id:
+            raise Rejected(self._site.connection, doing, f"{action.parent!r} is no other ticket")
+        body: Row = {"id": int(ref.remote_id), "problemTicketId": int(action.parent)}
+        await self._site.patch(f"/{TICKETS}", body, doing=doing)
+        ticket = await self._afterwards(ref)
+        if ticket.parent != action.parent:
+            says = f"the PSA said yes, and the ticket's problem is {ticket.parent or 'none'}"
+            raise Rejected(self._site.connection, doing, says)
+        return Receipt(value=action.parent)
+
+    async def find_link(self, ref: Ref, action: LinkTo) -> Receipt | None:
+        """Whether it is one of that problem's incidents by now."""
+        ticket = await self._tickets.one(ref)
+        return Receipt(value=action.parent) if ticket.parent == action.parent else None
 
     async def _afterwards(self, ref: Ref) -> Ticket:
         try:

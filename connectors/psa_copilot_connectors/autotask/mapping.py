@@ -25,6 +25,7 @@ from psa_copilot import (
     Source,
     Status,
     Ticket,
+    marker_of,
 )
 from psa_copilot_connectors.autotask import sla
 from psa_copilot_connectors.autotask.picklists import Picklist
@@ -34,14 +35,15 @@ COMPLETE = 5
 PUBLIC = 1
 SYSTEM = 4
 """The resource that workflow rules and the PSA itself write as."""
-DESCRIPTION = "description"
-"""The number that a ticket's own description gets among its messages."""
+DESCRIPTION, RESOLUTION = "description", "resolution"
+"""The numbers that a ticket's own texts get among its messages."""
 
 OPENING = (
     "id", "description", "createDate", "createdByContactID", "creatorResourceID", "contactID", "source", "monitorID",
-    "rmmAlertID", "projectID",
+    "rmmAlertID", "projectID", "lastActivityDate", "resolution", "completedDate", "completedByResourceID",
+    "resolvedDateTime", "lastTrackedModificationDateTime",
 )  # fmt: skip
-"""The fields that a ticket's first message is made of."""
+"""The fields that a ticket's own messages are made of, the first one and its resolution."""
 AUTOMATIC_NOTES = frozenset({13, 15, 16, 17, 91, 92, 93, 94, 95, 99, 100})
 """Types of notes that no person writes: workflow, duplicate, survey, merge, RMM, backup."""
 
@@ -173,6 +175,7 @@ def to_messages(row: Row, notes: Iterable[Row], times: Iterable[Row], words: Wor
     opening = to_opening(row, ref, words)
     if opening and opening.text not in {one.text for one in said}:
         said.append(opening)
+    said += [to_resolution(row, ref, words)] if text(row, "resolution") else []
     return tuple(sorted((one for one in said if one.text), key=lambda one: (one.sent_at, one.key)))
 
 
@@ -196,6 +199,31 @@ def to_opening(row: Row, ref: Ref, words: Words) -> Message | None:
         text=text(row, "description"),
         sent_at=sent,
     )
+
+
+def to_resolution(row: Row, ref: Ref, words: Words) -> Message:
+    """What a ticket says for its resolution. The PSA does not tell who wrote it when: about when it was completed."""
+    said, who = text(row, "resolution"), number(row, "completedByResourceID")
+    stamps = ("completedDate", "resolvedDateTime", "lastTrackedModificationDateTime", "lastActivityDate")
+    sent = next((at for at in (moment(row.get(name)) for name in stamps) if at), None)
+    if sent is None:
+        raise ValueError(f"the resolution of ticket {row.get('id')} without any date")
+    by, author = _author(None, who, words) if who is not None else (ActorClass.TECHNICIAN, "")
+    return Message(
+        remote_id=resolution_id(said),
+        ticket=ref,
+        by=by,
+        author=author,
+        author_id=words.identifier(who),
+        text=said,
+        sent_at=sent,
+    )
+
+
+def resolution_id(said: str) -> str:
+    """What a resolution is called among a ticket's messages: by our marker where it ends with one."""
+    marker = marker_of(said)
+    return f"{RESOLUTION}-{marker}" if marker else RESOLUTION
 
 
 def to_note(row: Row, ref: Ref, words: Words) -> Message:
@@ -290,17 +318,18 @@ def to_contact(row: Row) -> Contact:
     )
 
 
-def to_boards(words: Words, mailing: frozenset[str]) -> tuple[Board, ...]:
+def to_boards(words: Words, mailing: frozenset[str], touching_sla: frozenset[str]) -> tuple[Board, ...]:
     """Queues. All of them share one list of statuses and one of categories."""
     lists = words.picklists
     default = lists["status"].default()
-    mails = {label.casefold() for label in mailing}
+    mails, on_sla = ({label.casefold() for label in labels} for labels in (mailing, touching_sla))
     statuses = tuple(
         Status(
             remote_id=str(one.value),
             name=one.label,
             is_closed=one.value == COMPLETE,
             is_default=one == default,
+            touches_sla=one.label.casefold() in on_sla,
             mails=one.label.casefold() in mails,
         )
         for one in lists["status"].active()

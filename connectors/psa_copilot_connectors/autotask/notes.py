@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from psa_copilot import AddNote, EditNote, NotFound, Receipt, Ref, Rejected, Unsupported, marker_of, same_text
+from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.picklists import Picklist
+from psa_copilot_connectors.autotask.resolution import Resolutions, is_resolution
 from psa_copilot_connectors.autotask.roster import Roster
 from psa_copilot_connectors.autotask.rows import Row, number, text, where
 from psa_copilot_connectors.autotask.site import Site
@@ -33,6 +35,7 @@ class Notes:
 
     def __init__(self, site: Site, roster: Roster, tickets: Tickets) -> None:
         self._site, self._roster, self._tickets = site, roster, tickets
+        self._resolutions = Resolutions(site, tickets)
 
     async def on(self, remote_id: str) -> list[Row]:
         """The notes of a ticket. The ticket's own list of them ends with the first 500."""
@@ -52,16 +55,20 @@ class Notes:
         return {key: Said(row, notes[key], times[key]) for key, row in openings.items() if key in there}
 
     async def add(self, ref: Ref, action: AddNote) -> Receipt:
-        """Write one that only our own staff sees."""
+        """Write one for our own staff only, or one that the customer sees; the API itself mails neither."""
         doing = f"add a note to ticket {ref.remote_id}"
-        if action.place != "internal" or action.notify:
-            why = "workflow rules decide whom a note for the customer is mailed to, and no request can stop them"
+        if action.notify:
+            why = "the API mails nobody; workflow rules of the desk decide that"
             raise Unsupported(self._site.connection, doing, why)
+        if action.place == "resolution":
+            return await self._resolutions.add(ref, action)
         self._fits(action.body, doing)
         lists = (await self._roster.at_hand()).notes
-        publish = internal(lists["publish"])
+        is_internal = action.place == "internal"
+        publish = internal(lists["publish"]) if is_internal else public(lists["publish"])
         if publish is None:
-            raise Rejected(self._site.connection, doing, "no value of publish is clearly internal")
+            meant = "internal" if is_internal else "what customers see"
+            raise Rejected(self._site.connection, doing, f"no value of publish is clearly {meant}")
         body = {
             "title": title_of(action.body),
             "description": action.body,
@@ -71,8 +78,10 @@ class Notes:
         made = await self._site.post(f"/Tickets/{ref.remote_id}/Notes", body, doing=doing)
         return Receipt(remote_id=str(made))
 
-    async def find(self, ref: Ref, marker: str) -> Receipt | None:
+    async def find(self, ref: Ref, action: AddNote, marker: str) -> Receipt | None:
         """Our note by its marker. Somebody who quotes our marker is not us, so the author counts too."""
+        if action.place == "resolution":
+            return await self._resolutions.find(ref, marker)
         ourselves = (await self._roster.at_hand()).ourselves
         for row in reversed(await self.on(ref.remote_id)):
             if marker_of(text(row, "description")) == marker and _may_be_ours(row, ourselves):
@@ -81,6 +90,8 @@ class Notes:
 
     async def edit(self, ref: Ref, action: EditNote) -> Receipt:
         """Give one of ours new words; there is no way to delete one."""
+        if is_resolution(action.note_id):
+            return await self._resolutions.edit(ref, action)
         doing = f"edit note {action.note_id}"
         self._fits(action.body, doing)
         body = {"id": int(action.note_id), "title": title_of(action.body), "description": action.body}
@@ -92,6 +103,8 @@ class Notes:
 
     async def find_edit(self, ref: Ref, action: EditNote) -> Receipt | None:
         """Whether a note has these words by now."""
+        if is_resolution(action.note_id):
+            return await self._resolutions.find_edit(ref, action)
         try:
             row = await self._site.item(f"/{NOTES}/{action.note_id}", doing=f"look at note {action.note_id}")
         except NotFound:
@@ -122,6 +135,12 @@ def internal(publish: Picklist) -> int | None:
     words = [(one.value, one.label.casefold()) for one in publish.active()]
     inside = [value for value, label in words if "internal" in label and "managed" not in label]
     return inside[0] if len(inside) == 1 else None
+
+
+def public(publish: Picklist) -> int | None:
+    """The value that shows a note to the customer: 1 by the vendor, unless a label denies it."""
+    shown = next((one for one in publish.active() if one.value == mapping.PUBLIC), None)
+    return shown.value if shown and "internal" not in shown.label.casefold() else None
 
 
 def _type(types: Picklist) -> int:

@@ -124,7 +124,7 @@ class Roster:
             people.append(us)
         return Directory(
             technicians=tuple(sorted(people, key=lambda person: person.is_api)),
-            boards=mapping.to_boards(words, self._settings.mailing_statuses),
+            boards=mapping.to_boards(words, self._settings.mailing_statuses, self._settings.sla_statuses),
             priorities=mapping.to_priorities(words),
             ourselves=us.identifier,
         )

@@ -59,6 +59,13 @@ def _sendable(text: str) -> str:
     return word
 
 
+def _said(text: str) -> str:
+    """Something at all: Autotask takes no time entry without a summary."""
+    if not text.strip():
+        raise ValueError("it must say something; Autotask takes no time entry without it")
+    return text.strip()
+
+
 Word = Annotated[str, AfterValidator(_sendable)]
 
 
@@ -68,9 +75,21 @@ class AutotaskSettings(ConnectionSettings):
     url: Annotated[str, AfterValidator(_site)] = Setting(
         CLOUD, description="Where the zone is asked for; http on this machine only."
     )
+    rate: int = Setting(
+        80,
+        ge=1,
+        description="Most requests in any minute, over all processes; a database takes 10,000 an hour from all of its "
+        "integrations, and answers more slowly from half of it on.",
+    )
     username: Word = Setting(description="The API user, as the PSA shows it: it looks like a mail address.")
     secret: SecretStr = Setting(min_length=1, description="The API user's secret (password).")
     integration_code: Word = Setting(description="Tracking identifier of the integration.")
+    rate: int = Setting(
+        80,
+        ge=1,
+        description="Most requests in any minute, over all processes. All integrations share 10,000 an hour, "
+        "and from half of them on each answer waits.",
+    )
     resource: int | None = Setting(
         None, description="Number of the API user's resource, where the PSA does not list it."
     )
@@ -78,4 +97,17 @@ class AutotaskSettings(ConnectionSettings):
         frozenset({"Complete"}),
         description="Statuses that a workflow rule mails to customers; Autotask does not tell its rules.",
     )
+    sla_statuses: frozenset[str] = Setting(
+        frozenset({"Waiting Customer", "Complete"}),
+        description="Statuses that stop an SLA's clock or meet a target; Autotask does not tell.",
+    )
+    required_to_close: frozenset[str] = Setting(
+        frozenset(),
+        description="Fields of the ticket's record that have to be filled before a rule completes it, as ticket "
+        "categories may ask: resolution, issueType.",
+    )
     time_off: frozenset[str] = Setting(TIME_OFF, description="Words in an appointment's title that mean time off.")
+    work_type: str = Setting("", description="Work type of our own time entries; left out, the ticket's.")
+    time_summary: Annotated[str, AfterValidator(_said)] = Setting(
+        "Service desk work", description="What our own time entries say where customers may read it."
+    )

@@ -39,7 +39,7 @@ class Site:
 
     async def get(self, path: str, *, doing: str) -> Row:
         """Read."""
-        return self._row(await self._ask(path, lambda api: api.get(path, doing=doing)), doing)
+        return self._row(await self._ask(lambda api: api.get(path, doing=doing)), doing)
 
     async def item(self, path: str, *, doing: str) -> Row:
         """Read one record; NotFound where there is none, which the PSA may say with 200."""
@@ -56,7 +56,7 @@ class Site:
         if fields:
             asked["includeFields"] = list(fields)
         path = f"/{entity}/query"
-        told = self._row(await self._ask(path, lambda api: api.ask(path, asked, doing=doing)), doing)
+        told = self._row(await self._ask(lambda api: api.ask(path, asked, doing=doing)), doing)
         rows, details = told.get("items"), told.get("pageDetails")
         if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
             raise NotReady(self.connection, doing, "a list of records was expected")
@@ -91,7 +91,7 @@ class Site:
     async def count(self, entity: str, conditions: list[Row], *, doing: str) -> int:
         """How many there are."""
         path = f"/{entity}/query/count"
-        told = self._row(await self._ask(path, lambda api: api.ask(path, {"filter": conditions}, doing=doing)), doing)
+        told = self._row(await self._ask(lambda api: api.ask(path, {"filter": conditions}, doing=doing)), doing)
         return int(told.get("queryCount") or 0)
 
     async def fields(self, entity: str) -> list[Row]:
@@ -104,15 +104,15 @@ class Site:
 
     async def post(self, path: str, body: Row, *, doing: str) -> int:
         """Make a record; its number."""
-        return self._number(await self._ask(path, lambda api: api.post(path, body, doing=doing)), doing)
+        return self._number(await self._ask(lambda api: api.post(path, body, doing=doing)), doing)
 
     async def patch(self, path: str, body: Row, *, doing: str) -> int:
         """Change a record, whose number is in the body."""
-        return self._number(await self._ask(path, lambda api: api.patch(path, body, doing=doing)), doing)
+        return self._number(await self._ask(lambda api: api.patch(path, body, doing=doing)), doing)
 
     async def delete(self, path: str, *, doing: str) -> None:
         """Take a record away."""
-        await self._ask(path, lambda api: api.delete(path, doing=doing))
+        await self._ask(lambda api: api.delete(path, doing=doing))
 
     def _row(self, answer: Answer, doing: str) -> Row:
         try:
@@ -127,17 +127,16 @@ class Site:
             raise NotReady(self.connection, doing, "the answer tells no itemId", maybe_done=True)
         return told
 
-    async def _ask(self, path: str, verb: Callable[[Http], Awaitable[Answer]]) -> Answer:
+    async def _ask(self, verb: Callable[[Http], Awaitable[Answer]]) -> Answer:
         """One request, and once more in the new zone where a 401 meant that the database has moved."""
         api = await self._open()
-        async with self._doors[_entity(path)]:
-            try:
-                return await verb(api)
-            except AuthFailed:
-                moved = await self._look_again(api)
-                if moved is None:
-                    raise
-            return await verb(moved)
+        try:
+            return await verb(api)
+        except AuthFailed:
+            moved = await self._look_again(api)
+            if moved is None:
+                raise
+        return await verb(moved)
 
     async def _open(self) -> Http:
         async with self._lock:
@@ -183,7 +182,11 @@ class Site:
             "Secret": self._settings.secret.get_secret_value().strip(),
             "ApiIntegrationCode": self._settings.integration_code,
         }
-        return self._http.at(f"{url.rstrip('/')}/V1.0", headers=headers, keys=KEYS, means=meaning)
+        base = f"{url.rstrip('/')}/V1.0"
+        return self._http.at(base, headers=headers, keys=KEYS, means=meaning, lane=self._lane)
+
+    def _lane(self, path: str) -> asyncio.Semaphore:
+        return self._doors[_entity(path)]
 
 
 def meaning(status: int, json: Any) -> int:

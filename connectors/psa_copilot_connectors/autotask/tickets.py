@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from psa_copilot import Moment, NotFound, NotReady, Ref, Rejected, Ticket
+from psa_copilot import Expected, Moment, NotFound, NotReady, Ref, Rejected, Ticket
 from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.roster import MATCH_ALL, Roster
 from psa_copilot_connectors.autotask.rows import Row, number, stamp, text, where
 from psa_copilot_connectors.autotask.site import Site
 
 TICKETS = "Tickets"
+ROWS = 500
+"""Records that one answer holds."""
 PAGE = 250
 """Whole tickets a page: big enough for a backfill, small enough for one transaction."""
 MOST = 5_000
@@ -47,10 +49,13 @@ class Tickets:
         """The record as it stands."""
         return await self._site.item(f"/{TICKETS}/{ref.remote_id}", doing=f"read ticket {ref.remote_id}")
 
-    async def opening(self, ref: Ref) -> Row:
-        """What a ticket began with, its description among it; seldom asked for, since few people edit it."""
-        known = self._openings.get(ref.remote_id)
-        return known or opening_of(await self.row(ref))
+    async def opening(self, ticket: Ticket) -> Row:
+        """What of a ticket's record belongs to its messages, as of the state that is at hand; seldom asked for."""
+        known = self._openings.get(ticket.ref.remote_id)
+        stamped = mapping.changed(known) if known else None
+        if known and stamped and stamped >= ticket.updated_at:
+            return known
+        return opening_of(await self.row(ticket.ref))
 
     async def openings(self, refs: Iterable[Ref]) -> dict[str, Row]:
         """The same of some tickets, by their numbers; those that are gone may be missing."""
@@ -62,7 +67,9 @@ class Tickets:
 
     async def there(self, remote_ids: Iterable[str]) -> set[str]:
         """Which of these tickets there are."""
-        rows = await self._site.those(TICKETS, "id", map(int, remote_ids), ("id",), doing="look which tickets there are")
+        rows = await self._site.those(
+            TICKETS, "id", map(int, remote_ids), ("id",), doing="look which tickets there are"
+        )
         return {str(row["id"]) for row in rows}
 
     async def one(self, ref: Ref) -> Ticket:
@@ -130,6 +137,17 @@ class Tickets:
         if rows:
             yield rows, at_once
 
+    async def expected(self, since: Moment, at_once: int) -> Expected:
+        """How much there is to be read of what has changed since a moment, counted in three reads."""
+        asked = [where("lastActivityDate", "gte", stamp(since))]
+        tickets = await self._site.count(TICKETS, asked, doing="count changed tickets")
+        notes = await self._site.count("TicketNotes", asked, doing="count their notes")
+        entered = [where("createDateTime", "gte", stamp(since))]
+        times = await self._site.count("TimeEntries", entered, doing="count their time entries")
+        # Tickets page by page; of each batch what its tickets began with, its notes and its time entries, page by page.
+        batches = -(-tickets // at_once)
+        return Expected(tickets, -(-tickets // ROWS) + 3 * batches + (notes + times) // ROWS)
+
     async def open(self) -> AsyncIterator[list[Ticket]]:
         """Pages of all open tickets, newest first; the PSA lists the oldest first."""
         is_open = where("status", "noteq", mapping.COMPLETE)
@@ -179,7 +197,7 @@ class Tickets:
 
 
 def opening_of(row: Row) -> Row:
-    """Of a ticket's record only what its first message is made of."""
+    """Of a ticket's record only what its own messages are made of: its description and its resolution."""
     return {name: row.get(name) for name in mapping.OPENING}
 
 

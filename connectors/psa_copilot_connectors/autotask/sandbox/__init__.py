@@ -20,6 +20,7 @@ from psa_copilot_connectors.autotask.sandbox.rules import Rules
 from psa_copilot_connectors.autotask.sandbox.serve import Asked, Served
 from psa_copilot_connectors.autotask.sandbox.switches import SWITCHES
 from psa_copilot_connectors.autotask.sandbox.tickets import Tickets
+from psa_copilot_connectors.autotask.sandbox.timesheet import Timesheet
 from psa_copilot_connectors.autotask.sandbox.webhooks import Webhooks
 from psa_copilot_connectors.autotask.sandbox.work import Work
 
@@ -47,9 +48,10 @@ class AutotaskSandbox(PsaSandbox):
         self.tickets = Tickets(self.desk)
         self.notes = Notes(self.tickets)
         self.webhooks = Webhooks(self.records)
-        self.rules = Rules(self.tickets, self.notes)
-        self._work = Work(self.tickets, self.notes)
-        self._served = Served(self.tickets, self.notes, self.webhooks, f"{world.url}{BASE}V1.0/")
+        timesheet = Timesheet(self.tickets)
+        self._work = Work(self.tickets, self.notes, timesheet)
+        self.rules = Rules(self.tickets, self.notes, self._work)
+        self._served = Served(self.tickets, self.notes, self.webhooks, timesheet, f"{world.url}{BASE}V1.0/")
         self._limits = Limits(world)
 
     # The shared machinery asks.

@@ -45,6 +45,8 @@ class Desk:
         for number, (user, name) in enumerate(API_USERS.items(), start=FIRST_API):
             first, _, last = name.partition(" ")
             self._keep_resource(first, last, user, user, API_USER, number)
+            if number == FIRST_API:
+                self._give_role(number, self.records.table("Roles").in_id_order()[0]["id"])
             self.logins[user] = Login(user, frozenset({"secret"}), number, is_api=True)
         for technician in directory.technicians:
             self._hire(technician)
@@ -58,6 +60,10 @@ class Desk:
         for client in directory.clients:
             self._welcome(client)
         self._let_in_a_human()
+
+    def is_api(self, resource: int) -> bool:
+        """Whether a resource is a program's."""
+        return FIRST_API <= resource < FIRST_API + len(API_USERS)
 
     def _let_in_a_human(self) -> None:
         for user in ("human", "human@sandbox.example"):
@@ -108,6 +114,8 @@ class Desk:
 
     def holds(self, resource: object, role: object) -> bool:
         """Whether somebody has a role."""
+        if resource == FIRST_API and not self.records.switches.on("api_user_role"):
+            return False
         return bool(self.records.where("ResourceServiceDeskRoles", resourceID=resource, roleID=role, isActive=True))
 
     def let_go(self, name: str) -> None:
@@ -122,9 +130,7 @@ class Desk:
         row = self._keep_resource(first, last, technician.login, mail, PERSON)
         number = int(row["id"])
         role = self.records.table("Roles").in_id_order()[0 if technician.tier < 3 else 1]["id"]
-        self.records.add(
-            "ResourceServiceDeskRoles", {"resourceID": number, "roleID": role, "isActive": True, "isDefault": True}
-        )
+        self._give_role(number, role)
         more = {
             "defaultServiceDeskRoleID": role,
             "title": technician.title or None,
@@ -134,6 +140,10 @@ class Desk:
         self._resources.setdefault(technician.name.casefold(), number)
         self._technicians.append(number)
         return number
+
+    def _give_role(self, resource: int, role: int) -> None:
+        held = {"resourceID": resource, "roleID": role, "isActive": True, "isDefault": True}
+        self.records.add("ResourceServiceDeskRoles", held)
 
     def _keep_resource(
         self, first: str, last: str, user: str, mail: str, license_type: int, number: int | None = None

@@ -41,27 +41,37 @@ class Limits:
 
     def arrives(self, request: Request) -> Answer | None:
         """Count one in; the refusal of one too many."""
-        thread = _thread(request)
+        thread = self._thread(request)
         self._inside[thread] += 1
         if thread[1] == UNCOUNTED:
             return None
         if self.most and self.used() >= self.most:
-            return errors("The request threshold of this database has been exceeded.", status=429)
+            return self._refused("The request threshold of this database has been exceeded.", 429)
         self._hour.append(self._world.clock.now())
         threads = int(self._world.switches.number("thread_limit"))
         if threads and self._inside[thread] > threads:
             status = int(self._world.switches.text("thread_refusal"))
-            return errors(f"The thread threshold of {threads} threads has been exceeded.", status=status)
+            return self._refused(f"The thread threshold of {threads} threads has been exceeded.", status)
         return None
+
+    def _refused(self, words: str, status: int) -> Answer:
+        how = self._world.switches.text("refusal_body")
+        if status != 429 or how == "errors":
+            return errors(words, status=status)
+        return Answer(status, words.encode() if how == "text" else b"", content_type="text/plain")
+
+    def _thread(self, request: Request) -> tuple[str, str]:
+        """What threads are counted by: the integration, and the entity, for a child its own or its path's first."""
+        code, entity = request.headers.get("apiintegrationcode", ""), _entity(request)
+        root = self._world.switches.text("thread_family") == "root"
+        return code, entity.partition("/")[0] if root else entity
 
     def leaves(self, request: Request) -> None:
         """Count one out."""
-        self._inside[_thread(request)] -= 1
+        self._inside[self._thread(request)] -= 1
 
 
-def _thread(request: Request) -> tuple[str, str]:
-    """What threads are counted by: the integration, and the entity, for a child its own."""
+def _entity(request: Request) -> str:
     parts = [part for part in request.path.casefold().split("/") if part and not part.lstrip("-").isdigit()]
     below = parts[parts.index("v1.0") + 1 :] if "v1.0" in parts else parts
-    entity = "/".join(part for part in below if part not in ("query", "count", "next"))
-    return request.headers.get("apiintegrationcode", ""), entity
+    return "/".join(part for part in below if part not in ("query", "count", "next"))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from psa_copilot.sandbox import Row
 from psa_copilot_connectors.autotask.sandbox.shapes import SHAPES, FieldShape
 
-COMPLETE = 5
+COMPLETE, WAITING_CUSTOMER = 5, 7
+INCIDENT, PROBLEM = 2, 3
 PUBLIC, INTERNAL, CO_MANAGED = 1, 2, 4
 TASK_NOTE, WORKFLOW_NOTE, PORTAL_NOTE = 3, 13, 18
 PERSON, API_USER = 1, 7
@@ -16,7 +17,7 @@ OPEN_DESK = "Help Desk"
 
 _USUAL: dict[str, dict[int, str]] = {
     "status": {
-        1: "New", COMPLETE: "Complete", 7: "Waiting Customer", 8: "In Progress", 9: "Waiting Materials",
+        1: "New", COMPLETE: "Complete", WAITING_CUSTOMER: "Waiting Customer", 8: "In Progress", 9: "Waiting Materials",
         10: "Scheduled", 11: "Escalate", 12: "Waiting Vendor", 13: "Resolved", 19: "Customer Replied",
     },
     "priority": {4: "Critical", 1: "High", 2: "Medium", 3: "Low"},
@@ -24,7 +25,7 @@ _USUAL: dict[str, dict[int, str]] = {
                 29_682_836: "Internal IT"},
     "issueType": {},
     "subIssueType": {},
-    "ticketType": {1: "Service Request", 2: "Incident", 3: "Problem", 4: "Change Request", 5: "Alert"},
+    "ticketType": {1: "Service Request", INCIDENT: "Incident", PROBLEM: "Problem", 4: "Change Request", 5: "Alert"},
     "ticketCategory": {1: "Standard (non-editable)", 3: "Standard", 4: "Datto RMM Alert"},
     "source": {-2: "Insourced", -1: "Client Portal", 2: "Phone", 4: "Email", 8: "Monitoring Alert", 9: "Recurring",
                10: "Internal", 11: "Sync", 12: "Project"},
@@ -35,12 +36,21 @@ _USUAL: dict[str, dict[int, str]] = {
     "publish": {PUBLIC: "All Autotask Users", INTERNAL: "Internal Project Team",
                 CO_MANAGED: "Internal & Co-Managed"},
     "licenseType": {PERSON: "Professional", 3: "Team Member", API_USER: "API User (system)"},
+    "callStatus": {1: "New", 2: "Complete", 3: "Canceled"},
     "webhookField": {101: "Title", 102: "Status", 103: "Priority", 104: "QueueID", 105: "AssignedResourceID",
                      106: "IssueType", 107: "SubIssueType", 108: "CompanyID", 109: "ContactID",
                      110: "LastActivityDate", 111: "Resolution"},
     "noteWebhookField": {201: "Title", 202: "Description", 203: "NoteType", 204: "Publish", 205: "TicketID"},
 }  # fmt: skip
-_DEFAULTS = {"status": 1, "priority": 2, "source": 2, "ticketType": 1, "ticketCategory": 3, "noteType": TASK_NOTE}
+_DEFAULTS = {
+    "status": 1,
+    "priority": 2,
+    "source": 2,
+    "ticketType": 1,
+    "ticketCategory": 3,
+    "noteType": TASK_NOTE,
+    "callStatus": 1,
+}
 _SYSTEM = {"status": {1, COMPLETE}, "noteType": {WORKFLOW_NOTE, 15, PORTAL_NOTE, 99, 101}}
 _FIRST_NEW = 200  # numbers that admins get for values of their own
 

@@ -16,7 +16,6 @@ from psa_copilot_connectors.autotask.sandbox.shapes import DATES, Shape
 
 PAGE = 500
 MOST_ORS = 500
-KEPT_PAGES = 50
 
 Test = Callable[[Row], bool]
 
@@ -77,6 +76,8 @@ class Pages:
         return self._page(shape, query, place)
 
     def _page(self, shape: Shape, query: Query, place: _Place) -> Row:
+        if _udfs(query.conditions) > 1 and self._records.switches.on("one_udf_per_query"):
+            raise Refused("Invalid query syntax. Only one user-defined field may be queried at a time.")
         matches, hidden = compile_filter(shape, query.conditions), self._records.hidden(shape.name)
         rows: list[Row] = []
         for row in self._candidates(shape, query.conditions, place.beyond):
@@ -99,7 +100,7 @@ class Pages:
     def _remember(self, shape: Shape, shown: list[Row], place: _Place) -> str:
         self._number += 1
         self._places[self._number] = _Place(int(shown[-1]["id"]), place.method, place.beyond)
-        if len(self._places) > KEPT_PAGES:
+        while len(self._places) > self._records.switches.number("kept_pages"):
             self._places.popitem(last=False)
         paging = quote(json.dumps({"pageId": self._number}), safe="")
         return f"{self._url}{shape.name}/query/next?paging={paging}"
@@ -153,6 +154,15 @@ def _count(conditions: Iterable[Any]) -> int:
             items, value = one.get("items"), one.get("value")
             total += len(items) + _count(items) if isinstance(items, list) else 0
             total += len(value) if isinstance(value, list) else 0
+    return total
+
+
+def _udfs(conditions: Iterable[Any]) -> int:
+    """How many user-defined fields a question speaks of."""
+    total = 0
+    for one in conditions:
+        if isinstance(one, Mapping):
+            total += bool(one.get("udf")) + _udfs(one.get("items") or [])
     return total
 
 

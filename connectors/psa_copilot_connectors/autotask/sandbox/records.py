@@ -29,7 +29,7 @@ class Change:
     """Something happened on a ticket; `by` is a resource, or 0 for a contact."""
 
     ticket: int
-    what: Literal["ticket", "note", "time"]
+    what: Literal["ticket", "note", "time", "call"]
     action: Literal["Create", "Update", "Delete"]
     row: Row
     former: Row | None

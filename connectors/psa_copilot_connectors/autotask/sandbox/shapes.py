@@ -115,6 +115,19 @@ i canceledByResourceID companyID companyLocationID creatorResourceID impersonato
 d canceledDateTime createDateTime endDateTime lastModifiedDateTime startDateTime
 s description
 """
+_NOTIFIED = """
+l companyID initiatingContactID initiatingResourceID opportunityID projectID quoteID taskID ticketID timeEntryID
+s entityNumber entityTitle recipientDisplayName recipientEmailAddress templateName
+b isActive isDeleted isTemplateJob
+i notificationHistoryTypeID
+d notificationSentTime
+"""
+_BILLING_CODE = """
+i afterHoursWorkType billingCodeType department generalLedgerAccount taxCategoryID useType
+s description externalNumber name
+b isActive isExcludedFromNewContracts
+f markupRate unitCost unitPrice
+"""
 _WEBHOOK = """
 s deactivationUrl name notificationEmailAddress secretKey webhookGUID webhookUrl
 b isActive isReady isSubscribedToCreateEvents isSubscribedToDeleteEvents isSubscribedToUpdateEvents
@@ -165,6 +178,30 @@ _ANNOTATED: dict[str, dict[str, dict[str, object]]] = {
            "createdByContactID", "impersonatorCreatorResourceID", "impersonatorUpdaterResourceID")},
     },
     "Resources": {"licenseType": {"picklist": "licenseType"}},
+    "TimeEntries": {
+        "resourceID": {"required": True, "refers_to": "Resource"},
+        "dateWorked": {"required": True},
+        "ticketID": {"refers_to": "Ticket"},
+        "billingCodeID": {"refers_to": "BillingCode"},
+        "summaryNotes": {"length": 8000},
+        "internalNotes": {"length": 8000},
+        **{name: {"read_only": True} for name in ("billingApprovalDateTime", "billingApprovalLevelMostRecent",
+           "billingApprovalResourceID", "createDateTime", "creatorUserID", "hoursToBill", "lastModifiedDateTime",
+           "lastModifiedUserID", "impersonatorCreatorResourceID", "impersonatorUpdaterResourceID")},
+    },
+    "ServiceCalls": {
+        "companyID": {"required": True, "refers_to": "Company"},
+        "startDateTime": {"required": True},
+        "endDateTime": {"required": True},
+        "status": {"picklist": "callStatus"},
+        "description": {"length": 2000},
+        **{name: {"read_only": True} for name in ("canceledByResourceID", "canceledDateTime", "createDateTime",
+           "creatorResourceID", "impersonatorCreatorResourceID", "lastModifiedDateTime")},
+    },
+    "ServiceCallTickets": {"ticketID": {"required": True, "refers_to": "Ticket"}},
+    "ServiceCallTicketResources": {"resourceID": {"required": True, "refers_to": "Resource"}},
+    "TicketSecondaryResources": {name: {"required": True} for name in ("resourceID", "roleID")},
+    "TicketAdditionalContacts": {"contactID": {"required": True, "refers_to": "Contact"}},
     "TicketWebhooks": {
         "webhookUrl": {"required": True},
         "deactivationUrl": {"required": True},
@@ -196,7 +233,7 @@ SHAPES = {
     for shape in (
         _shape("Tickets", _TICKET, "cu", has_udf=True),
         _shape("TicketNotes", _NOTE, "cu", child_of="ticketID"),
-        _shape("TimeEntries", _TIME),
+        _shape("TimeEntries", _TIME, "cud"),
         _shape("Companies", _COMPANY, has_udf=True),
         _shape("Contacts", _CONTACT, has_udf=True),
         _shape("Resources", _RESOURCE),
@@ -211,9 +248,13 @@ SHAPES = {
             child_of="ticketID",
         ),
         _shape("TicketCharges", _CHARGE, child_of="ticketID"),
-        _shape("ServiceCalls", _CALL),
-        _shape("ServiceCallTickets", "i serviceCallID ticketID", child_of="serviceCallID"),
-        _shape("ServiceCallTicketResources", "i resourceID serviceCallTicketID", child_of="serviceCallTicketID"),
+        _shape("TicketSecondaryResources", "i resourceID roleID ticketID", "cd", child_of="ticketID"),
+        _shape("TicketAdditionalContacts", "i contactID ticketID", "cd", child_of="ticketID"),
+        _shape("NotificationHistory", _NOTIFIED),
+        _shape("BillingCodes", _BILLING_CODE),
+        _shape("ServiceCalls", _CALL, "cud"),
+        _shape("ServiceCallTickets", "i serviceCallID ticketID", "cd", child_of="serviceCallID"),
+        _shape("ServiceCallTicketResources", "i resourceID serviceCallTicketID", "cd", child_of="serviceCallTicketID"),
         _shape("Appointments", "d createDateTime endDateTime startDateTime updateDateTime\n"
                "i creatorResourceID resourceID\ns description title"),
         *(
@@ -234,6 +275,8 @@ CHILDREN = {
     ("Tickets", "notes"): "TicketNotes",
     ("Tickets", "checklistitems"): "TicketChecklistItems",
     ("Tickets", "charges"): "TicketCharges",
+    ("Tickets", "secondaryresources"): "TicketSecondaryResources",
+    ("Tickets", "additionalcontacts"): "TicketAdditionalContacts",
     ("ServiceCalls", "tickets"): "ServiceCallTickets",
     ("ServiceCallTickets", "resources"): "ServiceCallTicketResources",
     ("TicketWebhooks", "fields"): "TicketWebhookFields",

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psa_copilot.sandbox import Row, TicketLine
+from psa_copilot_connectors.autotask.sandbox import sla
 from psa_copilot_connectors.autotask.sandbox.desk import Desk
-from psa_copilot_connectors.autotask.sandbox.picklists import COMPLETE, OPEN_DESK, Picklists
+from psa_copilot_connectors.autotask.sandbox.picklists import (
+    COMPLETE,
+    INCIDENT,
+    OPEN_DESK,
+    PROBLEM,
+    WAITING_CUSTOMER,
+    Picklists,
+)
 from psa_copilot_connectors.autotask.sandbox.records import SYSTEM, Change
 from psa_copilot_connectors.autotask.sandbox.replies import Refused, iso, sent_date
 from psa_copilot_connectors.autotask.sandbox.shapes import DATES, SHAPES, FieldShape, Shape
+from psa_copilot_connectors.autotask.sandbox.switches import is_on
 
 # What the history calls the fields that it keeps.
 HISTORY = {
@@ -162,8 +171,7 @@ class Tickets:
             "lastActivityResourceID": by,
             "lastTrackedModificationDateTime": stamp,
             "serviceLevelAgreementID": 1,
-            "firstResponseDueDateTime": iso(at + timedelta(hours=4)),
-            "resolvedDueDateTime": iso(at + timedelta(days=3)),
+            **sla.promised(at),
         }
         row = self.records.add("Tickets", made | fields | self._completed({}, fields, by, at), number)
         self.records.tell(Change(row["id"], "ticket", "Create", row, None, by, at))
@@ -171,11 +179,13 @@ class Tickets:
 
     def _save(self, old: Row, fields: Row, by: int, at: datetime) -> Row:
         self._check_family(old, fields)
+        self._check_completion(old, fields)
         stamp = max(str(old["lastActivityDate"]), iso(at))
         moved = {name: value for name, value in fields.items() if old[name] != value}
         stamps = {"lastActivityDate": stamp, "lastActivityResourceID": by}
         tracked = {"lastTrackedModificationDateTime": stamp} if moved else {}
-        row = self.records.put("Tickets", old | fields | stamps | tracked | self._completed(old, fields, by, at))
+        follows = self._completed(old, fields, by, at) | self._clock(old, moved, at)
+        row = self.records.put("Tickets", old | fields | stamps | tracked | follows)
         for name in HISTORY:
             if name in moved:
                 self._remember(old, row, name, by, at)
@@ -187,8 +197,34 @@ class Tickets:
         if "status" not in fields or status == old.get("status"):
             return {}
         if status == COMPLETE:
-            return {"completedDate": iso(at), "completedByResourceID": by, "resolvedDateTime": iso(at)}
+            return {"completedDate": iso(at), "completedByResourceID": by, **sla.met(old, at)}
         return {"completedDate": None, "completedByResourceID": None}
+
+    def _clock(self, old: Row, moved: Row, at: datetime) -> Row:
+        """What the SLA's clock makes of it."""
+        change: Row = {}
+        switches = self.records.switches
+        if "status" in moved and switches.on("sla_waits"):
+            if moved["status"] == WAITING_CUSTOMER:
+                change |= sla.paused(old, at)
+            elif old["status"] == WAITING_CUSTOMER:
+                change |= sla.resumed(old, at)
+        if "priority" in moved and is_on(switches, "sla_restart_on_priority"):
+            change |= sla.restarted(old, at)
+        return change
+
+    def _check_completion(self, old: Row, fields: Row) -> None:
+        """What may keep a ticket from being completed, and a completed one from being edited."""
+        switches = self.records.switches
+        if old["status"] == COMPLETE and fields.get("status", COMPLETE) == COMPLETE and switches.on("complete_locks"):
+            raise Refused("This ticket is complete and can no longer be edited.")
+        if fields.get("status") != COMPLETE or old["status"] == COMPLETE:
+            return
+        if switches.on("complete_wants_resolution") and not (old | fields).get("resolution"):
+            raise Refused("Missing Required Field: resolution")
+        important = self.records.where("TicketChecklistItems", ticketID=old["id"], isImportant=True, isCompleted=False)
+        if important and not switches.on("complete_with_open_checklist"):
+            raise Refused("This ticket has important checklist items that are not complete.")
 
     def _remember(self, old: Row, row: Row, name: str, by: int, at: datetime) -> None:
         before, after = self._said(name, old[name]), self._said(name, row[name])
@@ -220,6 +256,16 @@ class Tickets:
         contact = self.records.row("Contacts", row.get("contactID"))
         if row.get("contactID") is not None and (contact is None or contact["companyID"] != row["companyID"]):
             raise Refused("contactID is not associated to the companyID or its Parent Company")
+        if fields.get("problemTicketId") is not None:
+            self._check_problem(row, fields["problemTicketId"])
+
+    def _check_problem(self, row: Row, number: int) -> None:
+        problem = self.records.row("Tickets", number)
+        if problem is None or number == row.get("id"):
+            raise Refused("problemTicketId does not exist.")
+        fits = (row.get("ticketType"), problem["ticketType"]) == (INCIDENT, PROBLEM)
+        if not fits and self.records.switches.text("links") == "problem":
+            raise Refused("Only an Incident can be associated with a Problem.")
 
     def _number(self, at: datetime) -> str:
         day = at.strftime("%Y%m%d")
@@ -269,9 +315,18 @@ def _value(known: FieldShape, value: Any) -> Any:
         if known.length and len(str(value)) > known.length:
             raise Refused(f"{known.name} exceeds the maximum length of {known.length} characters.")
         return str(value)
+    if known.kind == "double":
+        return _number(known, value)
     if known.kind == DATES:
         date = sent_date(value)
         if date is None:
             raise Refused(f"Could not convert string to DateTime: {value}. Path '{known.name}'.")
         return date
     return value
+
+
+def _number(known: FieldShape, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise Refused(f"Error converting value {value!r} to type 'System.Double'. Path '{known.name}'.") from None

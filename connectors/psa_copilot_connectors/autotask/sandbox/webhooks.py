@@ -6,6 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
+from collections import defaultdict, deque
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -33,6 +35,7 @@ class Webhooks:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._sequence = 0
+        self._told: dict[str, deque[datetime]] = defaultdict(deque)
         records.world.postman.patience = PATIENCE
 
     def register(self, entity: str, fields: Row, by: int) -> Row:
@@ -56,8 +59,18 @@ class Webhooks:
             return
         apart = NOTES_APART if change.what == "note" else 0
         for webhook in self._records.table(f"{of}Webhooks"):
-            if self._wants(of, webhook, change):
+            if self._wants(of, webhook, change) and self._may_tell(of, change.at):
                 self._records.world.postman.post(webhook["id"] + apart, self._delivery(of, webhook, change))
+
+    def _may_tell(self, of: str, at: datetime) -> bool:
+        """Whether this hour's callouts of this kind are not used up."""
+        most, told = self._records.switches.number("callouts_per_hour"), self._told[of]
+        while told and told[0] <= at - timedelta(hours=1):
+            told.popleft()
+        if most and len(told) >= most:
+            return False
+        told.append(at)
+        return True
 
     def _wants(self, of: str, webhook: Row, change: Change) -> bool:
         number = webhook["id"]

@@ -20,18 +20,17 @@ from psa_copilot.sandbox import (
 )
 from psa_copilot_connectors.autotask.sandbox.notes import Notes
 from psa_copilot_connectors.autotask.sandbox.picklists import COMPLETE
-from psa_copilot_connectors.autotask.sandbox.records import SYSTEM, Change
+from psa_copilot_connectors.autotask.sandbox.records import SYSTEM
 from psa_copilot_connectors.autotask.sandbox.replies import iso
 from psa_copilot_connectors.autotask.sandbox.tickets import Tickets
-
-ON_TICKET = 2  # the type of a time entry
+from psa_copilot_connectors.autotask.sandbox.timesheet import ON_TICKET, Timesheet
 
 
 class Work:
     """Does to the desk what a line says."""
 
-    def __init__(self, tickets: Tickets, notes: Notes) -> None:
-        self._tickets, self._notes = tickets, notes
+    def __init__(self, tickets: Tickets, notes: Notes, timesheet: Timesheet) -> None:
+        self._tickets, self._notes, self._timesheet = tickets, notes, timesheet
         self._desk, self._records = tickets.desk, tickets.records
 
     def record(self, line: Record, at: datetime) -> None:
@@ -75,42 +74,61 @@ class Work:
         technicians = self._desk.technicians()
         who = int(self._desk.resource(line.by)["id"]) if line.by else row["assignedResourceID"] or technicians[0]["id"]
         ends = None if line.running else at + timedelta(minutes=line.minutes)
+        notes: Row = {
+            "summaryNotes": None if line.internal else line.text,
+            "internalNotes": line.text if line.internal else None,
+            "isNonBillable": line.internal,
+            "showOnInvoice": not line.internal,
+        }
+        self._enter(ticket, who, at, ends, {**notes, "hoursWorked": line.minutes / 60})
+
+    def log(self, ticket: int, who: int, at: datetime, text: str) -> None:
+        """A rule logs a quarter of an hour in somebody's name."""
+        begins = at - timedelta(minutes=15)
+        self._enter(ticket, who, begins, at, {"summaryNotes": text, "hoursWorked": 0.25}, by=SYSTEM)
+
+    def _enter(
+        self, ticket: int, who: int, starts: datetime, ends: datetime | None, more: Row, by: int | None = None
+    ) -> None:
+        entered = ends or starts
         fields: Row = {
             "ticketID": ticket,
             "resourceID": who,
             "roleID": self._desk.role_of(who),
             "timeEntryType": ON_TICKET,
-            "dateWorked": iso(at),
-            "startDateTime": iso(at),
+            "dateWorked": iso(starts),
+            "startDateTime": iso(starts),
             "endDateTime": iso(ends) if ends else None,
-            "hoursWorked": line.minutes / 60,
-            "summaryNotes": None if line.internal else line.text,
-            "internalNotes": line.text if line.internal else None,
-            "createDateTime": iso(ends or at),
-            "lastModifiedDateTime": iso(ends or at),
-            "creatorUserID": who,
+            "createDateTime": iso(entered),
+            "lastModifiedDateTime": iso(entered),
+            "creatorUserID": who if by is None else by,
         }
-        entry = self._records.add("TimeEntries", fields)
-        self._tickets.bump(ticket, who, ends or at)
-        self._records.tell(Change(ticket, "time", "Create", entry, None, who, at))
+        self._timesheet.keep(fields | more, who if by is None else by, entered)
 
     def _book(self, line: AppointmentLine, ticket: int, by: int) -> None:
-        row = self._tickets.row(ticket)
+        who = by if by != SYSTEM else self._tickets.row(ticket)["assignedResourceID"]
         ends = line.starts + timedelta(minutes=line.minutes)
+        self.book(ticket, who, line.starts, ends, done=line.done)
+
+    def book(self, ticket: int, who: int | None, starts: datetime, ends: datetime, *, done: bool = False) -> None:
+        """A service call for one ticket, done by one technician where there is one."""
+        row, now = self._tickets.row(ticket), iso(self._records.clock.now())
         call = self._records.add(
             "ServiceCalls",
             {
                 "companyID": row["companyID"],
-                "startDateTime": iso(line.starts),
+                "startDateTime": iso(starts),
                 "endDateTime": iso(ends),
-                "isComplete": int(line.done),
-                "duration": line.minutes / 60,
+                "status": 2 if done else 1,
+                "isComplete": int(done),
+                "duration": (ends - starts).total_seconds() / 3600,
                 "description": row["title"],
-                "lastModifiedDateTime": iso(self._records.clock.now()),
+                "creatorResourceID": who or SYSTEM,
+                "createDateTime": now,
+                "lastModifiedDateTime": now,
             },
         )
         on = self._records.add("ServiceCallTickets", {"serviceCallID": call["id"], "ticketID": ticket})
-        who = by if by != SYSTEM else row["assignedResourceID"]
         if who:
             self._records.add("ServiceCallTicketResources", {"serviceCallTicketID": on["id"], "resourceID": who})
 
