@@ -22,6 +22,7 @@ from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.memories import Learning, Memories, Thing
 from psa_copilot.store.mirror import AsOf, Look, Mirror
 from psa_copilot.store.outcomes import Outcomes, Reading
+from psa_copilot.store.past import Happening, Past, Unread
 from psa_copilot.store.restoring import begin_again
 from psa_copilot.store.reviving import revive
 from psa_copilot.store.standings import Stand, Standings
@@ -54,6 +55,7 @@ __all__ = [
     "DecisionRow",
     "Due",
     "FeedbackRow",
+    "Happening",
     "InboxRow",
     "Learning",
     "LivingNoteRow",
@@ -67,6 +69,7 @@ __all__ = [
     "Store",
     "Thing",
     "Transaction",
+    "Unread",
     "WriteRow",
 ]
 
@@ -84,14 +87,15 @@ class Transaction:
         self.spending = Spending(session)
         self.memories = Memories(session)
         self.outcomes = Outcomes(session)
+        self.past = Past(session)
 
 
 class Store:
-    """One database. `upgrade()` before the first use; `close()` at the end."""
+    """One database. `upgrade()` before the first use; `close()` at the end. A scratch one is not `lasting`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lasting: bool = True) -> None:
         self.path = path
-        self._engine = database.open_engine(path)
+        self._engine = database.open_engine(path) if lasting else database.open_scratch_engine(path)
         self._passing = database.open_passing_engine(path)
 
     def upgrade(self) -> None:

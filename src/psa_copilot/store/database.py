@@ -65,6 +65,15 @@ def open_passing_engine(path: Path) -> Engine:
     return engine
 
 
+def open_scratch_engine(path: Path) -> Engine:
+    """A SQLite engine for a file that nobody needs tomorrow: nothing is waited for the disk."""
+    engine = _create(path)
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF").close())
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
 def open_plain_engine(path: Path) -> Engine:
     """A SQLite engine for a file whose loss costs nothing: WAL, and no wait for the disk at each commit."""
     engine = _create(path)

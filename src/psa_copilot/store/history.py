@@ -9,6 +9,9 @@ from datetime import datetime
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.models import Field
 
+RECORDED = frozenset(Field) - {Field.CATEGORY}
+"""Fields that a PSA's own record tells of. ConnectWise's has the parts of a category, each by itself."""
+
 
 def known_from(event: Event) -> datetime:
     """From when on an event may be believed to have been known: as the PSA says where it keeps its own record."""
@@ -18,7 +21,8 @@ def known_from(event: Event) -> datetime:
 def fields_at(events: Sequence[Event], at: datetime, *, whole: bool = False) -> dict[Field, str | None]:
     """A ticket's fields as they could be known then, from all its events; None for what was not known.
 
-    `whole`: the PSA's own record of this ticket was read, so a field without an entry there had not changed before.
+    `whole`: the PSA's own record of this ticket was read, so a field that it keeps and has no
+    entry of had not changed before.
     """
     events = sorted(events, key=lambda event: (known_from(event), event.id))
     known: dict[Field, str | None] = dict.fromkeys(Field)
@@ -29,8 +33,9 @@ def fields_at(events: Sequence[Event], at: datetime, *, whole: bool = False) -> 
         if event.source is Source.HISTORY and event.field and known_from(event) > at and known[event.field] is None:
             known[event.field] = _first_before(events, event.field)
     if whole:
-        for event in reversed(events):
-            known |= {field: value for field, value in values_in(event).items() if known[field] is None}
+        for event in events:  # the earliest one tells; what came after it is not known yet
+            told = _values_until(event).items()
+            known |= {field: value for field, value in told if known[field] is None and field in RECORDED}
     return known
 
 
@@ -39,6 +44,11 @@ def values_in(event: Event) -> dict[Field, str | None]:
     if event.kind in (EventKind.TICKET_OPENED, EventKind.TICKET_SEEN):
         return {Field(name): value for name, value in json.loads(event.after or "{}").items()}
     return {event.field: event.after} if event.field else {}
+
+
+def _values_until(event: Event) -> dict[Field, str | None]:
+    """The fields that an event tells of, with their values before it; a first sight shows what had stood there."""
+    return {event.field: event.before} if event.field else values_in(event)
 
 
 def _first_before(events: Sequence[Event], field: Field) -> str | None:

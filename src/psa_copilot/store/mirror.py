@@ -15,7 +15,7 @@ from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.markers import marker_of, same_text
 from psa_copilot.models import ActorClass, Field, Message, Origin, Ref, Thread, Ticket
 from psa_copilot.store import values
-from psa_copilot.store.history import fields_at
+from psa_copilot.store.history import fields_at, known_from
 from psa_copilot.store.incidents import Incidents
 from psa_copilot.store.standings import Standings
 from psa_copilot.store.tables import (
@@ -70,6 +70,8 @@ class AsOf:
     fields: dict[str, dict[Field, str | None]]
     """By ticket ref."""
     messages: tuple[Message, ...]
+    events: tuple[Event, ...] = ()
+    """What was known to have happened, for a ticket by itself; oldest first."""
 
 
 class Mirror:
@@ -636,9 +638,24 @@ class Mirror:
         messages.sort(key=lambda message: (message.sent_at, message.ticket.remote_id, _numeric(message.remote_id)))
         return AsOf(at, fields, tuple(messages))
 
+    def ticket_as_of(self, ref: Ref, at: datetime) -> AsOf:
+        """One ticket by itself as it could be known at `at`, whichever thread it belongs to today.
+
+        Where the PSA's own record of it was read, what has no entry there had not changed before.
+        """
+        row = self._session.get_one(TicketRow, (ref.connection, ref.remote_id))
+        events = self._events_of(row)
+        fields = fields_at(events, at, whole=self._standings.row(ref).history_at is not None)
+        messages = sorted(self._messages_at(row, at), key=lambda one: (one.sent_at, _numeric(one.remote_id)))
+        known = sorted((one for one in events if known_from(one) <= at), key=lambda one: (known_from(one), one.id))
+        return AsOf(at, {str(ref): fields}, tuple(messages), tuple(known))
+
     def _fields_at(self, row: TicketRow, at: datetime) -> dict[Field, str | None]:
+        return fields_at(self._events_of(row), at)
+
+    def _events_of(self, row: TicketRow) -> list[Event]:
         query = select(EventRow).where(EventRow.connection == row.connection, EventRow.ticket == row.remote_id)
-        return fields_at([values.to_event(each) for each in self._session.exec(query.order_by(col(EventRow.id)))], at)
+        return [values.to_event(each) for each in self._session.exec(query.order_by(col(EventRow.id)))]
 
     def _messages_at(self, row: TicketRow, at: datetime) -> list[Message]:
         query = select(MessageRow).where(
