@@ -87,6 +87,17 @@ def asked(client: httpx.Client, entity: str, *conditions: dict[str, Any], **more
     return told
 
 
+def record(client: httpx.Client, number: int = 1001) -> dict[str, Any]:
+    """A ticket as its record stands."""
+    told: dict[str, Any] = client.get(f"/Tickets/{number}").raise_for_status().json()["item"]
+    return told
+
+
+def edit(client: httpx.Client, number: int = 1001, **fields: object) -> None:
+    """Somebody sets fields of a ticket."""
+    client.patch("/Tickets", json={"id": number, **fields}).raise_for_status()
+
+
 def where(field: str, op: str, value: object = None) -> dict[str, Any]:
     return {"op": op, "field": field, "value": value}
 

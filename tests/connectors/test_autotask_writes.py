@@ -14,7 +14,20 @@ from psa_copilot.markers import new_marker, signed
 from psa_copilot.sandbox import Sandbox
 from psa_copilot_connectors.autotask import Autotask
 from psa_copilot_connectors.autotask.work import LONGEST
-from tests.connectors.autotask_desk import asked, at, clock, connected, http, human, psa, ref, stranger, where
+from tests.connectors.autotask_desk import (
+    asked,
+    at,
+    clock,
+    connected,
+    edit,
+    http,
+    human,
+    psa,
+    record,
+    ref,
+    stranger,
+    where,
+)
 
 __all__ = ["at", "clock", "http", "human", "psa", "stranger"]
 
@@ -114,7 +127,7 @@ async def test_a_service_call_holds_the_ticket_and_the_technician(
     [on] = asked(stranger, "ServiceCallTickets", where("ticketID", "eq", 1001))["items"]
     [call] = asked(stranger, "ServiceCalls", where("id", "eq", on["serviceCallID"]))["items"]
     assert (call["status"], call["isComplete"], call["duration"]) == (1, 0, 1.0)
-    assert call["companyID"] == stranger.get("/Tickets/1001").json()["item"]["companyID"]
+    assert call["companyID"] == record(stranger)["companyID"]
     [who] = asked(stranger, "ServiceCallTicketResources", where("serviceCallTicketID", "eq", on["id"]))["items"]
     assert f"call-{who['id']}" == receipt.remote_id
 
@@ -163,7 +176,7 @@ async def test_a_link_makes_an_incident_of_a_problem(psa: Sandbox, at: Autotask,
     with pytest.raises(Rejected, match="Only an Incident can be associated with a Problem"):
         await at.apply(ref(1001), wish, "")
     for number, kind in ((1001, 2), (1002, 3)):
-        stranger.patch("/Tickets", json={"id": number, "ticketType": kind}).raise_for_status()
+        edit(stranger, number, ticketType=kind)
     assert (await at.apply(ref(1001), wish, "")).value == "1002"
 
 
@@ -191,14 +204,14 @@ def resolving(marker: str) -> AddNote:
 
 
 async def test_a_resolution_is_added_below_a_humans(psa: Sandbox, at: Autotask, human: httpx.Client) -> None:
-    human.patch("/Tickets", json={"id": 1001, "resolution": "New roll."}).raise_for_status()
+    edit(human, resolution="New roll.")
     [theirs] = [one for one in (await at.pull(ref(1001))).messages if one.remote_id == "resolution"]
     assert (theirs.text, theirs.by, theirs.internal) == ("New roll.", ActorClass.TECHNICIAN, False)
     marker = new_marker()
     wish = resolving(marker)
     receipt = await at.apply(ref(1001), wish, marker)
     assert receipt.remote_id == f"resolution-{marker}"
-    kept = human.get("/Tickets/1001").json()["item"]["resolution"]
+    kept = record(human)["resolution"]
     assert kept == f"New roll.\n\n{wish.body}"
     said = [one.remote_id for one in (await at.pull(ref(1001))).messages if one.remote_id.startswith("resolution")]
     assert said == [receipt.remote_id]
@@ -215,13 +228,13 @@ async def test_a_resolution_of_ours_is_withdrawn_until_a_human_writes_on(
     assert await at.find(ref(1001), edit, marker) is None
     assert await at.apply(ref(1001), edit, marker) == receipt
     assert await at.find(ref(1001), edit, marker) == receipt
-    human.patch("/Tickets", json={"id": 1001, "resolution": f"{gone}\nand I add this"}).raise_for_status()
+    edit(human, resolution=f"{gone}\nand I add this")
     assert await at.find(ref(1001), wish, marker) is None
     with pytest.raises(Rejected, match="does not end with our words any more"):
         await at.apply(ref(1001), edit.model_copy(update={"was": gone, "body": wish.body}), marker)
 
 
 async def test_a_resolution_that_would_not_fit_is_refused(psa: Sandbox, at: Autotask, human: httpx.Client) -> None:
-    human.patch("/Tickets", json={"id": 1001, "resolution": "x" * 31_990}).raise_for_status()
+    edit(human, resolution="x" * 31_990)
     with pytest.raises(Rejected, match="Autotask takes 32000"):
         await at.apply(ref(1001), resolving(new_marker()), "")

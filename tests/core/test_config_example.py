@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from psa_copilot import Http, registry
+from psa_copilot import ConnectionSettings, Http, registry
 from psa_copilot.clock import LOOPBACK, Clock
 from psa_copilot.config import Config, Keep, StopLists, Web, load
 from psa_copilot.desk import Desk
@@ -133,6 +133,11 @@ def test_every_setting_is_shown() -> None:
     assert shown("connections", "main", "desk") == known(Desk)
     assert shown("llm") == known(LlmSettings)
     assert shown() == {"database", "web", "connections", "llm", "plugins", "stop", "keep"}
+
+
+@pytest.mark.parametrize("psa", ["autotask"])
+def test_every_setting_of_another_psa_is_shown(psa: str) -> None:
+    assert shown("connections", psa) >= known(registry.connector(psa).Settings) - known(ConnectionSettings)
 
 
 def test_every_setting_has_its_line_of_explanation_above_it() -> None:
