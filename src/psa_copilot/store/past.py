@@ -80,7 +80,7 @@ class Past:
     def _of_fields(self, connection: str) -> Iterator[Happening]:
         wanted = ("ticket", "kind", "source", "actor_class", "happened_at", "seen_at")
         query = columns(*(_EVENT.c[name] for name in wanted)).where(
-            EventRow.connection == connection, col(EventRow.kind).not_in([kind.value for kind in OF_MESSAGES])
+            _EVENT.c.connection == connection, _EVENT.c.kind.not_in([kind.value for kind in OF_MESSAGES])
         )
         for ticket, kind, source, actor, happened_at, seen_at in self._session.execute(query):
             at = happened_at if source in PSAS_OWN else seen_at
