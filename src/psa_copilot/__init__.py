@@ -21,17 +21,20 @@ from psa_copilot.actions import (
 from psa_copilot.calendar import Calendar, Hours
 from psa_copilot.clock import duration
 from psa_copilot.connector import (
+    Allowance,
     Can,
     ConnectionSettings,
     Connector,
     Delivery,
     Duration,
+    Expected,
     Finding,
     Hint,
     Setting,
     TicketPage,
     Traces,
 )
+from psa_copilot.deciding import Best, Sighting, best_value, habits, second_opinion
 from psa_copilot.errors import (
     AuthFailed,
     Forged,
@@ -70,18 +73,20 @@ from psa_copilot.models import (
     Ticket,
 )
 from psa_copilot.plugin import Bars, Found, Plugin, PluginSettings, Similar, Standing, Tools, Working
-from psa_copilot.text import Case, Choice, Draft, Example, Kcs, Template, Templates
+from psa_copilot.text import Case, Choice, Draft, Example, Kcs, Template, Templates, Text
 from psa_copilot.text.markup import to_text
 
 __all__ = [
     "Action",
     "ActorClass",
+    "Allowance",
     "AddNote",
     "Answer",
     "Appointment",
     "AppointmentKind",
     "AuthFailed",
     "Bars",
+    "Best",
     "Board",
     "Book",
     "Calendar",
@@ -102,6 +107,7 @@ __all__ = [
     "EditNote",
     "Event",
     "EventKind",
+    "Expected",
     "Example",
     "Field",
     "Finding",
@@ -139,6 +145,7 @@ __all__ = [
     "Rejected",
     "Rule",
     "Setting",
+    "Sighting",
     "Similar",
     "Source",
     "Standing",
@@ -146,6 +153,7 @@ __all__ = [
     "Step",
     "Template",
     "Templates",
+    "Text",
     "Thread",
     "Ticket",
     "TicketPage",
@@ -154,9 +162,12 @@ __all__ = [
     "Unsupported",
     "Wish",
     "Working",
+    "best_value",
     "duration",
+    "habits",
     "keyset",
     "marker_of",
     "same_text",
+    "second_opinion",
     "to_text",
 ]

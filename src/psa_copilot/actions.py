@@ -60,6 +60,10 @@ class Wish(Value):
     confidence: float | None = pydantic.Field(None, ge=0, le=1)
     ticket: Ref | None = None
     """The ticket to write to; left out: the thread's present one."""
+    abstains: str = ""
+    """Why the plugin itself would rather not: it is the best it knows, is kept on record, and is not written."""
+    suggest_only: bool = False
+    """Whatever the mode, a human has to approve it."""
     rule: str = ""
     """Id of the configured rule that asks for it; nothing closes a ticket without one."""
 

@@ -6,6 +6,7 @@ version. Nothing here knows how a thing was learned: it is kept as arrays and as
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 import pydantic
@@ -73,7 +74,7 @@ class Rule(Value):
     company: str = ""
     contact: str = ""
     says: tuple[str, ...] = ()
-    """Words that all stand in the title or the text."""
+    """Words that all stand in the title or the text, in the singular or the plural."""
     right: int
     of: int
     evidence: tuple[Ref, ...] = ()
@@ -81,11 +82,10 @@ class Rule(Value):
 
     def fits(self, ticket: Ticket, said: str) -> bool:
         """Whether it speaks of this ticket, whose title and text are `said`."""
-        low = said.casefold()
         return (
             (not self.company or self.company.casefold() == ticket.company.casefold())
             and (not self.contact or self.contact.casefold() == ticket.contact.casefold())
-            and all(word.casefold() in low for word in self.says)
+            and all(re.search(rf"(?<!\w){re.escape(word)}(?:e?s)?(?!\w)", said, re.IGNORECASE) for word in self.says)
         )
 
     def told(self) -> str:

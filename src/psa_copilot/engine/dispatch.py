@@ -217,7 +217,7 @@ class Dispatch:
         decision.because, decision.evidence = wish.because, list(wish.evidence)
         decision.confidence, decision.happened_at = wish.confidence, case.happened_at
         decision.expires = case.now + (SUGGESTION_LIFE if verdict.verdict == "suggested" else time_to_live(case))
-        if enabled.settings.mode == "suggest":
+        if enabled.settings.mode == "suggest" or wish.suggest_only:
             self._replace_suggestions(tx, case)
         if verdict.verdict == "suggested":
             decision.code = "".join(secrets.choice(ALPHABET) for _ in range(6))

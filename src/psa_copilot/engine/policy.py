@@ -286,6 +286,8 @@ def time_to_live(case: Case) -> timedelta:
 
 
 def _confidence(case: Case) -> Verdict | None:
+    if case.wish.abstains:
+        return Verdict("dropped", f"abstains: {case.wish.abstains}")
     if not isinstance(case.wish, ChangeField) or case.wish.confidence is None:
         return None
     bar = case.plugin.settings.bars.of(case.ticket.board, case.wish.was)
@@ -375,7 +377,7 @@ def _mode(case: Case) -> Verdict:
         return Verdict(
             "observed", f"it happened before {begins.isoformat(timespec='seconds')}, when this plugin began to act"
         )
-    return Verdict("suggested" if mode == "suggest" else "promised")
+    return Verdict("suggested" if mode == "suggest" or case.wish.suggest_only else "promised")
 
 
 def _begins(case: Case, mode: str) -> datetime | None:

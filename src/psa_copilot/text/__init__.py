@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from psa_copilot.text.language import language
 from psa_copilot.text.opening import opening
 from psa_copilot.text.orders import without_orders
 from psa_copilot.text.proper import masked, proper, without_clients
+from psa_copilot.text.reading import content_words
 from psa_copilot.text.resolution import Kcs
 from psa_copilot.text.sentiment import is_alarming, sentiment
 from psa_copilot.text.shape import shaped
@@ -63,6 +65,18 @@ class Text:
         ticket = thread.ticket
         said = [message for message in thread.messages if message.ticket == ticket.ref]
         return Case(ticket.title, opening(said), ticket.contact)
+
+    def without_orders_to_software(self, case: Case, names: Collection[str]) -> tuple[Case, tuple[str, ...]]:
+        """The case without what gives orders to software or steers to one of these values, and what was taken out."""
+        from psa_copilot.text.injection import quarantined
+
+        title, from_title = quarantined(case.title, names)
+        text, from_text = quarantined(case.text, names)
+        return replace(case, title=title, text=text), (*from_title, *from_text)
+
+    def content_words(self, text: str) -> tuple[str, ...]:
+        """The words that say what a text is about, each once, in lower case and without a plural's s."""
+        return tuple(dict.fromkeys(content_words(text)))
 
     def learned_choices(self, examples: Sequence[Example], goal: float = 0.9) -> Classifier:
         """Learn which value a field gets, from tickets whose value is known, oldest first.

@@ -116,6 +116,8 @@ class Classifier:
     ) -> None:
         self.labels, self.counts, self.bar = tuple(labels), tuple(counts), bar
         self._learned = learned
+        self.unseen: dict[str, str] = {}
+        """Right after `fit`: what it chose for each example, by key, while it had not seen that one. Not kept."""
 
     @classmethod
     def fit(cls, examples: Sequence[Example], goal: float = GOAL) -> Classifier:
@@ -125,8 +127,10 @@ class Classifier:
         counts = [sum(1 for each in examples if each.label == label) for label in labels]
         if len(examples) < FEWEST or len(labels) < 2:
             return cls(labels, counts)
-        learned, bar = _learn(examples, labels, goal)
-        return cls(labels, counts, learned, bar)
+        learned, bar, guesses = _learn(examples, labels, goal)
+        fitted = cls(labels, counts, learned, bar)
+        fitted.unseen = {each.key: labels[guess] for each, guess in zip(examples, guesses, strict=True)}
+        return fitted
 
     def decide(self, case: Case) -> Choice:
         """The most likely value of a ticket, how sure that is, and whether it is sure enough."""
@@ -297,7 +301,8 @@ class _Learned:
         )
 
 
-def _learn(examples: Sequence[Example], labels: Sequence[str], goal: float) -> tuple[_Learned, float]:
+def _learn(examples: Sequence[Example], labels: Sequence[str], goal: float) -> tuple[_Learned, float, NDArray[np.intp]]:
+    """What was fitted, from where on it decides, and what it chose for each example unseen."""
     cases = [each.case for each in examples]
     reader = _Reader.of(cases)
     rows = reader.read(cases)
@@ -327,7 +332,7 @@ def _learn(examples: Sequence[Example], labels: Sequence[str], goal: float) -> t
         truth=truth,
         memory=memory,
     )
-    return learned, bar
+    return learned, bar, chances.argmax(axis=1)
 
 
 def _unseen(
