@@ -32,7 +32,7 @@ from psa_copilot.engine.sweeps import Sweeps
 from psa_copilot.engine.sync import Progress, Sync
 from psa_copilot.errors import AuthFailed, ConfigError, CopilotError, Forged, NotReady, PsaError, RateLimited
 from psa_copilot.events import Change
-from psa_copilot.http import Http
+from psa_copilot.http import Http, Traffic
 from psa_copilot.models import Ref
 from psa_copilot.store import Store, WriteRow
 from psa_copilot.web import Received, build, serving, token_for
@@ -42,6 +42,7 @@ log = logs.get("app")
 RELAY_EVERY = 1.0
 OLD_MESSAGES_EVERY = 5.0
 LATE_EVERY = 1.0
+ALLOWANCE_EVERY = 300.0
 SWEEP_EVERY = 300.0
 SWEEPS_EVERY = 60.0
 CALENDARS_EVERY = 300.0
@@ -72,7 +73,7 @@ class Daemon:
         self.token = token_for(config.web.token, config.database_path)
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._registered: dict[str, datetime] = {}
-        self._counted: dict[tuple[str, str, str], int] = {}
+        self._counted: dict[tuple[str, Traffic], int] = {}
         self._canary_seen: dict[str, datetime | None] = {}
         self._fingerprints: dict[str, str] = {}
         if not looks_up:
@@ -96,6 +97,7 @@ class Daemon:
             self.ticks.every(f"background {name}", OLD_MESSAGES_EVERY, _guarded(sync, _background(sync), reached=True))
             self.ticks.every(f"late {name}", LATE_EVERY, _guarded(sync, sync.look_again, reached=True))
             self.ticks.every(f"recent {name}", SWEEP_EVERY, _guarded(sync, sync.sweep_recent, reached=True))
+            self.ticks.every(f"allowance {name}", ALLOWANCE_EVERY, _guarded(sync, sync.read_allowance, reached=True))
             self.ticks.every(f"directory {name}", HOUR, _guarded(sync, sync.look_around, reached=True))
             self.ticks.every(f"calendars {name}", CALENDARS_EVERY, _guarded(sync, sync.read_calendars, reached=True))
             self.ticks.every(f"contacts {name}", DAY, _guarded(sync, sync.read_contacts, reached=True))
@@ -199,10 +201,10 @@ class Daemon:
             for (table, state), count in tx.work.counts().items():
                 metrics.OPEN_ROWS.labels(table, state).set(count)
         for name, line in self.lines.items():
-            for (method, status), count in line.connector.http.counts.items():
-                counter = metrics.REQUESTS.labels(name, method, status)
-                counter.inc(count - self._counted.get((name, method, status), 0))
-                self._counted[name, method, status] = count
+            for asked, count in line.connector.http.counts.items():
+                counter = metrics.REQUESTS.labels(name, asked.work, asked.method, asked.family, asked.status)
+                counter.inc(count - self._counted.get((name, asked), 0))
+                self._counted[name, asked] = count
         return metrics.text()
 
 
@@ -231,6 +233,8 @@ def _background(sync: Sync) -> Callable[[], Any]:
     async def work() -> None:
         if sync.line.ok:
             await sync.read_wanted()
+            if expected := await sync.expects():
+                log.info("first_sync", connection=sync.line.name, expected=expected)
             await sync.backfill()
             while await sync.read_old_messages():
                 pass
@@ -243,7 +247,8 @@ def open_line(config: Config, name: str, store: Store, clock: Clock) -> Line:
     connection = config.connections[name]
     budget = TenantBudget(store, name, connection.settings.rate, clock)
     http = Http(name, clock, budget, connection.settings.request_timeout)
-    return Line(name, connection.settings, connection.connector_class(connection.settings, http), clock)
+    connector = connection.connector_class(connection.settings, http)
+    return Line(name, connection.settings, connector, clock, budget=budget)
 
 
 @asynccontextmanager
@@ -330,8 +335,13 @@ async def _until(stop: asyncio.Event, fatal: asyncio.Future[None]) -> None:
 # -- what commands ask -------------------------------------------------------------------------------------------
 
 
-async def sync_once(config: Config, progress: Progress) -> dict[str, float]:
-    """Read all that is there and changed into the mirror; nothing is thought about or written."""
+async def sync_once(
+    config: Config, progress: Progress, say: Callable[[str], None] = lambda line: None
+) -> dict[str, float]:
+    """Read all that is there and changed into the mirror; nothing is thought about or written.
+
+    `say` is told how long a first sync will take, before it begins.
+    """
     began = time.monotonic()
     totals: dict[str, float] = {"tickets": 0, "messages": 0, "requests": 0}
     async with AsyncExitStack() as stack:
@@ -344,6 +354,8 @@ async def sync_once(config: Config, progress: Progress) -> dict[str, float]:
             stack.push_async_callback(line.connector.http.close)
             sync = Sync(line, store, lambda: None)
             await sync.contact()
+            if expected := await sync.expects():
+                say(f"{name}: {expected}")
             await sync.backfill(progress)
             await sync.poll()
             while await sync.read_old_messages():

@@ -147,6 +147,29 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """What the PSA's own limit leaves, all programs of the tenant counted."""
+
+    left: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a first sync will read."""
+
+    tickets: int
+    requests: int
+
+    def told(self, lasts: timedelta, rate: int) -> str:
+        """In a line for people."""
+        minutes = max(1, round(lasts / timedelta(minutes=1)))
+        hours, rest = divmod(minutes, 60)
+        took = f"{hours} h {rest} min" if hours else f"{minutes} min"
+        return f"{self.tickets:,} tickets, {self.requests:,} requests: about {took} at up to {rate} requests a minute"
+
+
+@dataclass(frozen=True)
 class Traces:
     """What the PSA tells of one ticket besides its record, its messages and its appointments.
 
@@ -263,6 +286,15 @@ class Connector(ABC):
     async def remove_webhooks(self, keep: str = "") -> list[str]:
         """End the webhooks that this connection has registered, but for the one at `keep`; their addresses."""
         return []
+
+    async def allowance(self) -> Allowance | None:
+        """What the PSA's own limit leaves, where it tells that."""
+        return None
+
+    async def expected(self, since: Moment) -> Expected | None:
+        """How many tickets have changed since then, and about how many requests they and their messages take; None
+        where that cannot be told by a few cheap reads."""
+        return None
 
     async def fingerprint(self) -> str:
         """A hash of the PSA's settings that decide what a write sets off; a canary's word is good while it stays."""

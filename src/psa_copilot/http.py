@@ -7,12 +7,12 @@ import copy
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -47,6 +47,10 @@ _BACKOFF = wait_exponential(multiplier=0.25, max=4.0) + wait_random(0.0, 0.25)
 # Where the PSAs put a refusal's words.
 _SAYING = ("code", "error", "field", "message", "error_description", "Message", "errorMessage")
 
+FAMILIES = 200
+"""Kinds of paths that are counted apart; what is met beyond counts as one."""
+_WORD = re.compile(r"[A-Za-z_.-]{1,40}")
+
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 _in_background: ContextVar[bool] = ContextVar("in_background", default=False)
@@ -70,6 +74,18 @@ def background() -> Iterator[None]:
         yield
     finally:
         _in_background.reset(token)
+
+
+class Traffic(NamedTuple):
+    """What requests are counted by."""
+
+    method: str
+    family: str
+    """The path without what names one record."""
+    work: str
+    """`background` or `interactive`."""
+    status: str
+    """`2xx` and so on; `none` where no answer came."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,7 @@ class _Door:
     keys: tuple[str, ...] = ()
     locked_out: Callable[[int, str], bool] = lambda status, words: status == 401
     means: Callable[[int, Any], int] = lambda status, json: status
+    lane: Callable[[str], AbstractAsyncContextManager[object]] = lambda path: nullcontext()
 
     def secrets(self) -> list[str]:
         said = [*(self.auth or ()), *self.headers.values()]
@@ -117,6 +134,7 @@ class _Door:
 class _Request:
     method: str
     url: str
+    path: str
     doing: str
     params: Mapping[str, Any] | None
     headers: Mapping[str, str]
@@ -130,9 +148,18 @@ class _Wire:
 
     def __init__(self, timeout: float) -> None:
         self.client = httpx.AsyncClient(limits=_LIMITS, timeout=timeout, trust_env=False, follow_redirects=False)
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[Traffic] = Counter()
+        self._families: set[str] = set()
         self.skew = timedelta()
         self.limited: Callable[[RateLimited], None] = lambda error: None
+
+    def family(self, path: str) -> str:
+        """What is asked for, without about whom; bounded, since each is a label for ever."""
+        parts = (part for part in path.partition("?")[0].split("/") if part)
+        found = "/" + "/".join(part if _WORD.fullmatch(part) else "#" for part in parts)
+        if len(self._families) < FAMILIES:
+            self._families.add(found)
+        return found if found in self._families else "other"
 
 
 class Http:
@@ -152,16 +179,20 @@ class Http:
         keys: tuple[str, ...] = (),
         locked_out: Callable[[int, str], bool] | None = None,
         means: Callable[[int, Any], int] | None = None,
+        lane: Callable[[str], AbstractAsyncContextManager[object]] | None = None,
     ) -> Http:
         """A view whose paths start at `base_url`; counts, budget and connections stay shared.
 
         `keys` are the settings that a human should check when the PSA does not accept our credentials;
         `locked_out(status, words)` tells that case, by default HTTP 401. `means(status, json)` is the status that
-        everybody else would have sent, for a PSA that uses statuses in a way of its own.
+        everybody else would have sent, for a PSA that uses statuses in a way of its own. `lane(path)` is held while a
+        request is under way, and not while it waits for its turn in the budget: for a PSA that counts who is inside.
         """
         view = copy.copy(self)
         door = _Door(base_url.rstrip("/"), dict(headers or {}), auth, keys)
-        view._door = replace(door, locked_out=locked_out or door.locked_out, means=means or door.means)
+        view._door = replace(
+            door, locked_out=locked_out or door.locked_out, means=means or door.means, lane=lane or door.lane
+        )
         return view
 
     @property
@@ -175,8 +206,8 @@ class Http:
         return self._wire.counts.total()
 
     @property
-    def counts(self) -> Mapping[tuple[str, str], int]:
-        """Requests by (method, status class); the class is `none` where no answer came."""
+    def counts(self) -> Mapping[Traffic, int]:
+        """Requests so far, tries counted one by one."""
         return self._wire.counts
 
     def psa_now(self) -> Moment:
@@ -241,7 +272,7 @@ class Http:
     ) -> _Request:
         sent = {**self._door.headers, **(headers or {})}
         said, writes = doing or f"{method} {path}", method != "GET"
-        return _Request(method, self._door.base + path, said, params, sent, body, is_write=writes)
+        return _Request(method, self._door.base + path, path, said, params, sent, body, is_write=writes)
 
     def _is_worth_a_try(self, error: BaseException) -> bool:
         if isinstance(error, RateLimited):
@@ -249,10 +280,14 @@ class Http:
         return isinstance(error, NotReady)
 
     async def _try(self, request: _Request) -> Answer:
-        await self._budget.take(background=_in_background.get())
-        return self._judged(request, await self._sent(request))
+        # A form is a login's, and everybody waits for that.
+        in_background = _in_background.get() and request.form is None
+        await self._budget.take(background=in_background)
+        async with self._door.lane(request.path):
+            response = await self._sent(request, "background" if in_background else "interactive")
+        return self._judged(request, response)
 
-    async def _sent(self, request: _Request) -> httpx.Response:
+    async def _sent(self, request: _Request, work: str) -> httpx.Response:
         """One exchange. httpx limits each phase, so a dripping answer needs the outer time-out."""
         status = "none"
         try:
@@ -270,7 +305,7 @@ class Http:
         except (TimeoutError, httpx.HTTPError) as exc:
             raise self._no_answer(request, exc) from exc
         finally:
-            self._wire.counts[request.method, status] += 1
+            self._wire.counts[Traffic(request.method, self._wire.family(request.path), work, status)] += 1
         return response
 
     def _no_answer(self, request: _Request, exc: Exception) -> NotReady:

@@ -9,7 +9,24 @@ REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
 REQUESTS = Counter(
-    "psa_copilot_requests", "Requests sent to a PSA.", ["connection", "method", "status"], registry=REGISTRY
+    "psa_copilot_requests",
+    "Requests sent to a PSA: background or interactive work, by the path without ids.",
+    ["connection", "work", "method", "endpoint", "status"],
+    registry=REGISTRY,
+)
+BUDGET_WAITS = Summary(
+    "psa_copilot_budget_wait_seconds",
+    "How long requests waited for their turn in the tenant's budget.",
+    ["connection", "work"],
+    registry=REGISTRY,
+)
+BUDGET_WAITING = Gauge(
+    "psa_copilot_budget_waiting", "Requests that wait for their turn now.", ["connection", "work"], registry=REGISTRY
+)
+LIMIT = Gauge("psa_copilot_limit", "Requests that the PSA allows the tenant, as it tells.", ["connection"],
+              registry=REGISTRY)  # fmt: skip
+LIMIT_LEFT = Gauge(
+    "psa_copilot_limit_left", "Those of them that are left, all programs counted.", ["connection"], registry=REGISTRY
 )
 WRITES = Counter(
     "psa_copilot_writes",

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from psa_copilot import metrics
 from psa_copilot.clock import Clock
+from psa_copilot.connector import Allowance
 from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.errors import RateLimited
 from psa_copilot.store import Store
@@ -68,6 +70,53 @@ async def test_the_psas_wait_is_kept_by_everybody(store: Store) -> None:
     one.blocked_until(clock.shown + timedelta(minutes=5))
     with pytest.raises(RateLimited):
         await other.take(background=False)
+
+
+async def test_background_work_waits_for_everybody_who_waits(store: Store) -> None:
+    """Even at a rate so low that there is no burst to leave."""
+    clock, order = SteppingClock(), list[bool]()
+    budget = TenantBudget(store, "main", 6, clock)
+
+    async def ask(*, background: bool) -> None:
+        await budget.take(background=background)
+        order.append(background)
+
+    await budget.take(background=False)  # the next slot is ten seconds away
+    await asyncio.gather(*(ask(background=on) for on in (False, True, False, True, False, True)))
+    assert order == [False] * 3 + [True] * 3
+
+
+async def test_background_work_rests_while_the_psas_own_limit_is_nearly_used_up(store: Store) -> None:
+    clock = SteppingClock()
+    budget = TenantBudget(store, "main", 600, clock)
+    budget.told(Allowance(left=2_400, most=10_000))
+    rests = asyncio.create_task(budget.take(background=True))
+    for _ in range(5):
+        await budget.take(background=False)
+    assert not rests.done()
+    budget.told(Allowance(left=9_000, most=10_000))
+    await rests
+
+
+async def test_what_is_waited_for_is_counted(store: Store) -> None:
+    clock = SteppingClock()
+    budget = TenantBudget(store, "counted", 60, clock)
+    for _ in range(10):
+        await budget.take(background=True)
+    told = metrics.text().decode()
+    labels = 'connection="counted",work="background"'
+    assert f"psa_copilot_budget_wait_seconds_count{{{labels}}} 10.0" in told
+    assert f"psa_copilot_budget_wait_seconds_sum{{{labels}}} 0.0" not in told
+    assert f"psa_copilot_budget_waiting{{{labels}}} 0.0" in told
+
+
+async def test_how_long_requests_last_is_what_they_take(store: Store) -> None:
+    clock = SteppingClock()
+    budget = TenantBudget(store, "main", 60, clock)
+    began = clock.shown
+    for _ in range(200):
+        await budget.take(background=True)
+    assert abs((clock.shown - began) / budget.lasts(200) - 1) < 0.05
 
 
 async def test_background_work_leaves_room_for_everybody_else(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -9,7 +10,7 @@ import pytest
 
 from psa_copilot.clock import Clock
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected
-from psa_copilot.http import Http, Step, background, keyset
+from psa_copilot.http import FAMILIES, Http, Step, background, keyset
 from psa_copilot.testing import LocalBudget
 from tests.core.player import CUT, DRIP, SILENCE, Act, Player, page, playing, says
 
@@ -282,8 +283,54 @@ async def test_requests_are_counted_over_all_views(http: Http) -> None:
             await door(http, player).get("/tickets/1")
         await http.at(player.url).post("/notes", {})
     assert http.requests == 5
-    counted = {("GET", "none"): 1, ("GET", "5xx"): 1, ("GET", "2xx"): 1, ("GET", "4xx"): 1, ("POST", "2xx"): 1}
+    counted = {
+        ("GET", "/tickets", "interactive", "none"): 1,
+        ("GET", "/tickets", "interactive", "5xx"): 1,
+        ("GET", "/tickets", "interactive", "2xx"): 1,
+        ("GET", "/tickets/#", "interactive", "4xx"): 1,
+        ("POST", "/notes", "interactive", "2xx"): 1,
+    }
     assert dict(http.counts) == counted
+
+
+async def test_what_names_a_record_is_no_label(http: Http) -> None:
+    paths = ("/Tickets/7", "/Tickets/8/Notes", "/Webhook/0f8a3b1c-9b9e-4c55-9a0f-1f2e3d4c5b6a", "/Tickets?page_no=2")
+    async with playing(*(says([]) for _ in paths)) as player:
+        for path in paths:
+            await door(http, player).get(path)
+    assert {asked.family for asked in http.counts} == {"/Tickets", "/Tickets/#", "/Tickets/#/Notes", "/Webhook/#"}
+
+
+async def test_labels_are_bounded(http: Http) -> None:
+    names = [f"{one}{other}" for one in "abcdefghijklmnopq" for other in "abcdefghijklmnopq"]
+    async with playing(*(says([]) for _ in names)) as player:
+        for name in names:
+            await door(http, player).get(f"/{name}")
+    assert len({asked.family for asked in http.counts}) <= FAMILIES + 1
+
+
+async def test_a_login_does_not_give_way(http: Http, budget: LocalBudget) -> None:
+    async with playing(says({}), says([])) as player:
+        with background():
+            await door(http, player).ask("/token", form={"grant_type": "client_credentials"}, doing="log in")
+            await door(http, player).get("/tickets")
+    assert budget.in_background == [False, True]
+
+
+async def test_nobody_waits_in_a_lane_for_the_budget(http: Http, budget: LocalBudget) -> None:
+    inside: list[str] = []
+
+    @asynccontextmanager
+    async def lane(path: str) -> AsyncIterator[None]:
+        assert len(budget.taken) == len(inside) + 1
+        inside.append(path)
+        yield
+
+    async with playing(says([]), says([])) as player:
+        view = http.at(player.url, lane=lane)
+        await view.get("/tickets")
+        await view.get("/tickets/1")
+    assert inside == ["/tickets", "/tickets/1"]
 
 
 async def test_the_psas_clock_is_read_from_its_answers(http: Http, clock: Clock) -> None:

@@ -75,12 +75,6 @@ class AutotaskSettings(ConnectionSettings):
     url: Annotated[str, AfterValidator(_site)] = Setting(
         CLOUD, description="Where the zone is asked for; http on this machine only."
     )
-    rate: int = Setting(
-        80,
-        ge=1,
-        description="Most requests in any minute, over all processes; a database takes 10,000 an hour from all of its "
-        "integrations, and answers more slowly from half of it on.",
-    )
     username: Word = Setting(description="The API user, as the PSA shows it: it looks like a mail address.")
     secret: SecretStr = Setting(min_length=1, description="The API user's secret (password).")
     integration_code: Word = Setting(description="Tracking identifier of the integration.")

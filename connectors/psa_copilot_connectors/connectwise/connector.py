@@ -19,6 +19,7 @@ from psa_copilot import (
     Directory,
     EditNote,
     Event,
+    Expected,
     Finding,
     Hint,
     Http,
@@ -143,6 +144,9 @@ class ConnectWise(Connector):
     async def changes(self, since: str) -> AsyncIterator[TicketPage]:
         async for rows in keyset(self._tickets.changed, since, lambda row: (mapping.changed(row), int(row["id"]))):
             yield TicketPage([self._tickets.of(row) for row in rows], cursor=mapping.changed(rows[-1]))
+
+    async def expected(self, since: Moment) -> Expected | None:
+        return await self._tickets.expected(stamp(since))
 
     def cursor_at(self, moment: Moment) -> str:
         return stamp(moment)

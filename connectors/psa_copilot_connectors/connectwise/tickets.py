@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urlsplit
 
-from psa_copilot import NotFound, NotReady, Ref, Rejected, Step, Ticket, to_text
+from psa_copilot import Expected, NotFound, NotReady, Ref, Rejected, Step, Ticket, to_text
 from psa_copilot_connectors.connectwise import mapping
 from psa_copilot_connectors.connectwise.roster import Roster
 from psa_copilot_connectors.connectwise.rows import Row, name_in
@@ -60,6 +60,13 @@ class Tickets:
         if not all(mapping.changed(row) for row in rows):
             raise NotReady(self._site.connection, doing, "one of them has no lastUpdated")
         return rows, more
+
+    async def expected(self, since: str) -> Expected | None:
+        """How many tickets have changed since a stamp, each of which takes a read of its own for its notes."""
+        asked = {"conditions": f"lastUpdated >= [{since.removesuffix('Z')}{self._zone}]"}
+        told = (await self._site.get(f"{TICKETS}/count", asked, doing="count changed tickets")).json
+        count = told.get("count") if isinstance(told, dict) else None
+        return Expected(count, count + -(-count // PAGE)) if isinstance(count, int) else None
 
     async def open(self) -> AsyncIterator[list[Ticket]]:
         """Pages of all open tickets, newest first."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from psa_copilot import NotReady, Step, keyset
+from psa_copilot import Expected, Moment, NotReady, Step, keyset
 from psa_copilot_connectors.halopsa import mapping
 from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, settled, stamp
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings

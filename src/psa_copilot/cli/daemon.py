@@ -77,7 +77,7 @@ def sync(
     logs.setup(level="warning")
     if not once:
         output.hint("sync reads once and ends; `psa-copilot run` keeps the mirror up to date")
-    told = asyncio.run(app.sync_once(desk.read_config(config), _Progress()))
+    told = asyncio.run(app.sync_once(desk.read_config(config), _Progress(), output.hint))
     if as_json:
         output.show_json(told)
     else:

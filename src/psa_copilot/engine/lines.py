@@ -11,6 +11,7 @@ from psa_copilot import logs, metrics
 from psa_copilot.calendar import Calendar, Calendars
 from psa_copilot.clock import Clock
 from psa_copilot.connector import ConnectionSettings, Connector
+from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.views import confidential, origin_of
 from psa_copilot.errors import AuthFailed, PsaError, RateLimited
 from psa_copilot.events import Event, Source
@@ -39,6 +40,8 @@ class Line:
     """Our credentials are not accepted: nothing is written until a probe succeeds."""
     fingerprint: str = ""
     """Of the PSA's settings that decide what a write sets off."""
+    budget: TenantBudget | None = None
+    """What its requests wait in; None where they go another way."""
     returns: int = 0
     """How often the PSA has come back."""
     _warned: bool = field(default=False, repr=False)

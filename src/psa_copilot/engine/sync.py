@@ -95,6 +95,12 @@ class Sync:
                 with self._store.transaction() as tx:
                     tx.standings.keep_contacts(self.line.name, page)
 
+    async def read_allowance(self) -> None:
+        """What the PSA's own limit leaves to everybody; background work goes by it."""
+        allowance = await self.line.connector.allowance()
+        if allowance and self.line.budget:
+            self.line.budget.told(allowance)
+
     # -- webhooks --------------------------------------------------------------------------------------------
 
     async def receive(self, delivery: Delivery) -> None:
@@ -431,6 +437,19 @@ class Sync:
             log.info("ticket_archived", ticket=str(ref))
 
     # -- the background --------------------------------------------------------------------------------------
+
+    async def expects(self) -> str:
+        """How long the first sync will take, in words; empty where it has begun, or where nobody knows."""
+        first, name, budget = self.line.first_contact, self.line.name, self.line.budget
+        with self._store.reading() as tx:
+            has_begun = tx.work.cursor(name, "backfill") is not None or tx.work.flag(name, "backfilled") is not None
+        if first is None or has_begun or budget is None:
+            return ""
+        try:
+            expected = await self.line.connector.expected(first - self.line.settings.backfill)
+        except (Rejected, NotFound, Unsupported):
+            return ""
+        return expected.told(budget.lasts(expected.requests), self.line.settings.rate) if expected else ""
 
     async def backfill(self, progress: Progress | None = None) -> None:
         """Read the tickets of the last `backfill` into the mirror; resumes where it stopped, makes no change."""

@@ -207,6 +207,24 @@ class ConnectorContract:
         assert told == {one.ticket.ref: one.messages for one in one_by_one}
         assert connector.at_once == 1 or took <= len(psa.log()) - asked - took
 
+    async def test_what_a_first_sync_takes_is_told_beforehand(self, psa: Sandbox, connector: Connector) -> None:
+        asked = len(psa.log())
+        expected = await connector.expected(LONG_AGO)
+        if expected is None:
+            pytest.skip(f"{connector.name} cannot tell it by a few reads")
+        beforehand = len(psa.log()) - asked
+        tickets = await _walk(connector, connector.cursor_at(LONG_AGO))
+        for start in range(0, len(tickets), connector.at_once):
+            await connector.messages_of(tickets[start : start + connector.at_once])
+        took = len(psa.log()) - asked - beforehand
+        assert expected.tickets == len(tickets)
+        assert abs(expected.requests - took) <= 5 + took // 5
+        assert beforehand <= 5
+
+    async def test_what_the_limit_leaves_is_told_or_nothing_is(self, connector: Connector) -> None:
+        allowance = await connector.allowance()
+        assert allowance is None or 0 < allowance.left <= allowance.most
+
     async def test_the_directory_names_us_the_people_and_the_boards(self, psa: Psa, connector: Connector) -> None:
         directory = await connector.directory()
         assert {board.name for board in directory.boards if board.statuses}
