@@ -20,6 +20,7 @@ from psa_copilot.models import (
     ActorClass,
     Appointment,
     Directory,
+    Field,
     Meaning,
     Moment,
     Origin,
@@ -97,6 +98,9 @@ class Past(Protocol):
 
     def verdicts(self) -> list[tuple[str, str]]:
         """(wish kind, verdict) of its earlier decisions here, oldest first."""
+
+    def asked(self, field: Field) -> list[tuple[str, str]]:
+        """(value, verdict) of its earlier wishes for that field of the present ticket, oldest first."""
 
     def noted(self, purpose: Purpose) -> list[str]:
         """Texts of the notes that it has wished for here with that purpose, oldest first, written or not."""

@@ -46,6 +46,9 @@ class Remembered:
     def verdicts(self) -> list[tuple[str, str]]:
         return []
 
+    def asked(self, field: Field) -> list[tuple[str, str]]:
+        return []
+
     def noted(self, purpose: str) -> list[str]:
         return self.notes.get(purpose, [])
 

@@ -349,6 +349,9 @@ class Past:
     def verdicts(self) -> list[tuple[str, str]]:
         return []
 
+    def asked(self, field: Field) -> list[tuple[str, str]]:
+        return []
+
     def noted(self, purpose: str) -> list[str]:
         return []
 

@@ -35,6 +35,10 @@ class NothingYet:
         """None yet."""
         return []
 
+    def asked(self, field: Field) -> list[tuple[str, str]]:
+        """None yet."""
+        return []
+
     def noted(self, purpose: str) -> list[str]:
         """None yet."""
         return []

@@ -12,10 +12,10 @@ from psa_copilot.engine.lines import Line
 from psa_copilot.engine.policy import stopped_ticket
 from psa_copilot.engine.remembering import StoredMemory
 from psa_copilot.engine.spending import StoredAnswers, StoredSpend
-from psa_copilot.engine.views import confidential, standing_of
+from psa_copilot.engine.views import confidential, is_away, standing_of
 from psa_copilot.llm import Gateway, Llm
 from psa_copilot.markers import unsigned
-from psa_copilot.models import Directory, Meaning, Ref, Thread, Ticket
+from psa_copilot.models import Directory, Field, Meaning, Person, Ref, Thread, Ticket
 from psa_copilot.plugin import Similar, Standing, Tools, Working
 from psa_copilot.store import MODEL_CALLS, Store
 from psa_copilot.text import Text
@@ -44,6 +44,13 @@ class StoredPast:
                 for row in tx.ledger.decisions(ref=ticket.ref, plugin=self._plugin)
             ]
         return [(str(row.wish.get("kind", "")), row.verdict) for row in sorted(rows, key=lambda row: row.id or 0)]
+
+    def asked(self, field: Field) -> list[tuple[str, str]]:
+        """Its earlier wishes for that field of the ticket that it would write to, oldest first."""
+        with self._store.reading() as tx:
+            rows = tx.ledger.decisions(ref=self._thread.ticket.ref, plugin=self._plugin)
+        mine = [row for row in rows if row.wish.get("field") == field.value]
+        return [(str(row.wish.get("to", "")), row.verdict) for row in sorted(mine, key=lambda row: row.id or 0)]
 
     def noted(self, purpose: Purpose) -> list[str]:
         """What it has wished to note on the ticket that it would write to."""
@@ -114,7 +121,34 @@ class StoredRoster:
 
     def working(self) -> tuple[Working, ...]:
         """How each of them is placed now."""
-        raise NotImplementedError
+        now, name = self._line.clock.now(), self._line.name
+        with self._store.reading() as tx:
+            off = tx.standings.time_off(name, now)
+            open_work, last = tx.standings.open_work(name), tx.standings.assigned_last(name)
+            booked = tx.standings.booked(name, now, self._line.calendars.of("").add_days(now, 1))
+        people = self._line.directory.technicians if self._line.directory else ()
+        return tuple(
+            Working(
+                person=person,
+                on_shift=self._is_there(person, off, now),
+                tier=self._tier(person),
+                open_tickets=open_work.get(person.identifier.casefold(), 0),
+                booked=booked.get(person.identifier.casefold(), timedelta()),
+                last_assigned_at=last.get(person.identifier.casefold()),
+            )
+            for person in people
+            if person.active and not person.is_api
+        )
+
+    def _is_there(self, person: Person, off: dict[str, datetime], now: datetime) -> bool:
+        """Nobody who is away; within their own hours, where those are told."""
+        shift = self._line.calendars.shift(person.identifier)
+        away = is_away(person.identifier, self._line.settings.desk, off, now)
+        return not away and (shift is None or shift.is_open(now))
+
+    def _tier(self, person: Person) -> int | None:
+        tiers = {name.casefold(): tier for name, tier in self._line.settings.desk.tiers.items()}
+        return tiers.get(person.team.casefold()) if person.team else None
 
 
 class Bench:

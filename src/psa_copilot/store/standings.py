@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func
@@ -30,6 +30,8 @@ from psa_copilot.text import Text
 PEOPLE = (ActorClass.TECHNICIAN, ActorClass.CLIENT_IT, ActorClass.CUSTOMER)
 CUSTOMERS = (ActorClass.CUSTOMER, ActorClass.CLIENT_IT)
 PAGE = 500
+LATE_EVENTS = 20_000
+"""The newest ones, among which somebody's last assignment is looked for."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,52 @@ class Standings:
             col(AppointmentRow.ends) > now,
         )
         return {row.person: row.ends for row in self._session.exec(query)}
+
+    def open_work(self, connection: str) -> dict[str, int]:
+        """How many open tickets each technician has, by identifier in small letters."""
+        whose = func.lower(col(TicketRow.assignee))
+        query = (
+            select(whose, func.count())
+            .where(
+                TicketRow.connection == connection,
+                col(TicketRow.is_open).is_(True),
+                col(TicketRow.deleted_at).is_(None),
+                TicketRow.assignee != "",
+            )
+            .group_by(whose)
+        )
+        return dict(self._session.exec(query).all())
+
+    def booked(self, connection: str, since: datetime, until: datetime) -> dict[str, timedelta]:
+        """How much of that time each technician's calendar holds, time off left out, by identifier in small letters."""
+        query = select(AppointmentRow).where(
+            AppointmentRow.connection == connection,
+            AppointmentRow.kind != AppointmentKind.TIME_OFF.value,
+            col(AppointmentRow.done).is_(False),
+            col(AppointmentRow.starts) < until,
+            col(AppointmentRow.ends) > since,
+        )
+        found: dict[str, timedelta] = {}
+        for row in self._session.exec(query):
+            part = min(row.ends, until) - max(row.starts, since)
+            found[row.person.casefold()] = found.get(row.person.casefold(), timedelta()) + part
+        return found
+
+    def assigned_last(self, connection: str) -> dict[str, datetime]:
+        """When each technician was last given a ticket, of late, by identifier in small letters."""
+        newest = self._session.exec(select(func.max(EventRow.id))).one() or 0
+        whose = func.lower(col(EventRow.after))
+        query = (
+            select(whose, func.max(EventRow.happened_at))
+            .where(
+                EventRow.connection == connection,
+                EventRow.field == Field.ASSIGNEE.value,
+                # By the primary key, so that a long history costs nothing.
+                col(EventRow.id) > newest - LATE_EVENTS,
+            )
+            .group_by(whose)
+        )
+        return {person: at for person, at in self._session.exec(query) if person}
 
     def contact(self, connection: str, remote_id: str) -> Contact | None:
         """One contact."""

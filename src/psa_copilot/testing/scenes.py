@@ -122,6 +122,7 @@ class LocalPast:
     note: str | None = None
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     decided: Sequence[tuple[str, str]] = ()
+    fields: Mapping[Field, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
     def last_note(self) -> str | None:
         """See `psa_copilot.plugin.Past`."""
@@ -130,6 +131,10 @@ class LocalPast:
     def verdicts(self) -> list[tuple[str, str]]:
         """See `psa_copilot.plugin.Past`."""
         return list(self.decided)
+
+    def asked(self, field: Field) -> list[tuple[str, str]]:
+        """See `psa_copilot.plugin.Past`."""
+        return list(self.fields.get(field, ()))
 
     def noted(self, purpose: Purpose) -> list[str]:
         """See `psa_copilot.plugin.Past`."""
