@@ -1,5 +1,6 @@
 """A desk and a copilot for each story; nothing is shared between two of them."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,26 @@ import pytest
 from psa_copilot import clock
 from psa_copilot.config import EnabledPlugin
 from tests.story.desk import Copilot, Desk, configured, open_desk
+from tests.story.psas import CHOSEN, PSAS, Psa
 
 Hire = Callable[..., Awaitable[Copilot]]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Stories marked `every_psa` are told on all three, unless PSA_COPILOT_PSA has chosen one."""
+    if metafunc.definition.get_closest_marker("every_psa") and "PSA_COPILOT_PSA" not in os.environ:
+        metafunc.parametrize("kind", PSAS.values(), ids=PSAS, indirect=True)
+
+
 @pytest.fixture
-def psa(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
+def kind(request: pytest.FixtureRequest) -> Psa:
+    """The PSA that the story is told on."""
+    return getattr(request, "param", CHOSEN)
+
+
+@pytest.fixture
+def psa(tmp_path: Path, kind: Psa) -> Iterator[Desk]:
+    with open_desk(tmp_path, kind) as desk:
         yield desk
 
 

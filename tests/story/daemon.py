@@ -22,15 +22,12 @@ from psa_copilot import app, config
 from psa_copilot.models import Ref, Thread
 from psa_copilot.sandbox import Sandbox
 from psa_copilot.store import InboxRow, Store
+from tests.story.psas import CHOSEN, Asked
 
 LONG = os.environ.get("PSA_COPILOT_LONG") == "1"
 """Outages as long as real ones are, and more seeds."""
 CONNECTION: dict[str, Any] = {
-    "use": "connectwise",
-    "company": "sandbox",
-    "public_key": "pub",
-    "private_key": "priv",
-    "client_id": "any",
+    **CHOSEN.connection,
     "poll_every": "2s",
     "request_timeout": "2s",
     "write_grace": "2s",
@@ -246,7 +243,7 @@ def recaps(psa: Sandbox) -> Counter[int]:
 
 def most_in_a_minute(rows: Sequence[Mapping[str, Any]]) -> int:
     """The most of our requests in any 60 seconds of the sandbox's log."""
-    times = sorted(datetime.fromisoformat(row["at"]) for row in rows if row["key"] == "pub")
+    times = sorted(datetime.fromisoformat(row["at"]) for row in rows if row["key"] == CHOSEN.key)
     first, most = 0, 0
     for last, moment in enumerate(times):
         while moment - times[first] >= MINUTE:
@@ -255,6 +252,6 @@ def most_in_a_minute(rows: Sequence[Mapping[str, Any]]) -> int:
     return most
 
 
-def reads_of_notes(rows: Sequence[Mapping[str, Any]], ticket: int) -> int:
+def reads_of_notes(asked: Sequence[Asked], ticket: int) -> int:
     """How often the notes of a ticket were read."""
-    return sum(row["method"] == "GET" and row["path"].endswith(f"/tickets/{ticket}/allNotes") for row in rows)
+    return sum(one.ticket == ticket and CHOSEN.reads_notes(one) for one in asked)

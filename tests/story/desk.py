@@ -11,7 +11,7 @@ import dataclasses
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,33 +24,17 @@ from psa_copilot.plugin import Plugin
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.store import DecisionRow, Store, Transaction, WriteRow
 from psa_copilot.testing import SetField
-from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from psa_copilot_plugins.summarize import Summarize
-from tests.connectors.sandbox_api import api, human, internal, replace
+from tests.story.psas import CHOSEN, Asked, Psa, watched
 
 SPEED = 10  # sandbox seconds in one of ours
 PATIENCE = 20.0
-POLLED = "/service/tickets"
 OURS = re.compile(r"-- copilot/([a-z_]+) ([a-z2-7]{10})\s*$")
 
-BOARD = "Help Desk"
-LOW, MEDIUM, HIGH, CRITICAL = (
-    "Priority 4 - Low",
-    "Priority 3 - Medium",
-    "Priority 2 - High",
-    "Priority 1 - Critical",
-)
-MEANINGS = {
-    BOARD: {
-        "New": "new",
-        "In Progress": "in progress",
-        "Waiting customer": "waiting on customer",
-        "Waiting vendor": "waiting on vendor",
-        "Customer replied": "in progress",
-        "Resolved": "resolved",
-        "Internal IT": "stop",
-    }
-}
+NAMES = CHOSEN.names
+BOARD, LOW, MEDIUM, HIGH, CRITICAL = NAMES.board, NAMES.low, NAMES.medium, NAMES.high, NAMES.critical
+NEW, IN_PROGRESS, SCHEDULED, WAITING = NAMES.new, NAMES.in_progress, NAMES.scheduled, NAMES.waiting
+VENDOR, RESOLVED, CLOSED, STOPPED = NAMES.vendor, NAMES.resolved, NAMES.closed, NAMES.stop
 TALK = (
     ("customer", "The label printer in the packing hall prints blank pages since Monday."),
     ("agent", "I replaced its driver and restarted the spooler, please try again."),
@@ -68,15 +52,15 @@ async def until(true: Callable[[], object], what: str, patience: float = PATIENC
 
 
 class Desk:
-    """The PSA as its people see it."""
+    """A PSA as its people see it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox, self.url, self._opened = sandbox, sandbox.url, 0
-        self._logins = {"human": human(sandbox.url), "api2": api(sandbox.url, "api2", "api2")}
+    def __init__(self, kind: Psa, sandbox: Sandbox, asked: list[Asked]) -> None:
+        self.kind, self.names = kind, kind.names
+        self.sandbox, self.url, self._opened, self._asked = sandbox, sandbox.url, 0, asked
+        self._people = kind.people(sandbox.url)
 
     def close(self) -> None:
-        for client in self._logins.values():
-            client.close()
+        self._people.close()
 
     # -- what customers and technicians do -------------------------------------------------------------------
 
@@ -95,37 +79,33 @@ class Desk:
 
     def technician_writes(self, ticket: int, text: str) -> int:
         """A public note, which the customer reads."""
-        return self._post(ticket, {"text": text, "detailDescriptionFlag": True})
+        return self._people.writes(ticket, text, internal=False)
 
     def types_internally(self, ticket: int, text: str, by: str = "human") -> int:
         """An internal note by a technician, or by another API user."""
-        return self._post(ticket, internal(text), by)
+        return self._people.writes(ticket, text, internal=True, by=by)
+
+    def types_as(self, technician: str, ticket: int, text: str) -> None:
+        """An internal note by another API user in a technician's name, as far as the PSA lets it."""
+        self._people.writes_as(technician, ticket, text)
 
     def edits(self, ticket: int, note: int, text: str) -> None:
         """A technician rewrites a note."""
-        path = f"{POLLED}/{ticket}/notes/{note}"
-        self._logins["human"].patch(path, json=replace("text", text)).raise_for_status()
+        self._people.edits(ticket, note, text)
 
     def deletes(self, ticket: int, note: int) -> None:
         """A technician throws a note away."""
-        self._logins["human"].delete(f"{POLLED}/{ticket}/notes/{note}").raise_for_status()
+        self._people.deletes(ticket, note)
 
     def sets(self, ticket: int, name: str, value: str, by: str = "human") -> None:
         """Somebody chooses another value for a field."""
-        path = {"priority": "/service/priorities", "status": "/service/boards/{board}/statuses"}[name]
-        client, board = self._logins[by], self._row(ticket)["board"]["id"]
-        there = client.get(path.format(board=board), params={"pageSize": 1000}).raise_for_status().json()
-        chosen = next(row["id"] for row in there if row["name"] == value)
-        self.patches(ticket, replace(name, {"id": chosen}), by)
-
-    def patches(self, ticket: int, operations: list[dict[str, object]], by: str = "human") -> None:
-        self._logins[by].patch(f"{POLLED}/{ticket}", json=operations).raise_for_status()
+        self._people.sets(ticket, name, value, by)
 
     # -- what stands there -----------------------------------------------------------------------------------
 
     def value(self, ticket: int, name: str) -> str:
         """The present value of a field."""
-        return str(self._row(ticket)[name]["name"])
+        return self._people.value(ticket, name)
 
     def notes(self, ticket: int) -> list[dict[str, Any]]:
         """All notes of a ticket that stand."""
@@ -133,27 +113,22 @@ class Desk:
 
     def ours(self, ticket: int) -> list[dict[str, Any]]:
         """The notes that the copilot's account wrote and that stand."""
-        return [note for note in self.notes(ticket) if note["author"] == "copilot"]
+        return [note for note in self.notes(ticket) if note["author"] == self.names.copilot]
 
-    def our_requests(self, *methods: str) -> list[dict[str, Any]]:
-        """The copilot's requests, by method."""
-        return [row for row in self.sandbox.log() if row["key"] == "pub" and row["method"] in methods]
+    def reads(self) -> int:
+        """How often the copilot has asked for something."""
+        return sum(not one.writes for one in self._by_us())
 
-    def writes(self, ticket: int) -> list[dict[str, Any]]:
-        """The copilot's requests that would change this ticket or its notes."""
-        rows = self.our_requests("POST", "PATCH", "PUT", "DELETE")
-        return [row for row in rows if re.search(rf"/service/tickets/{ticket}(/|$)", row["path"])]
+    def writes(self, ticket: int | None = None) -> list[Asked]:
+        """The copilot's requests that would change something on this ticket, or on any."""
+        return [one for one in self._by_us() if one.writes and one.ticket and ticket in (None, one.ticket)]
 
     def polls(self) -> int:
         """How often the copilot has begun to ask for changes."""
-        return sum(row["path"].endswith(POLLED) and "lastUpdated" in row["query"] for row in self.our_requests("GET"))
+        return sum(map(self.kind.asks_for_changes, self._by_us()))
 
-    def _row(self, ticket: int) -> dict[str, Any]:
-        return dict(self._logins["human"].get(f"{POLLED}/{ticket}").raise_for_status().json())
-
-    def _post(self, ticket: int, body: Mapping[str, object], by: str = "human") -> int:
-        answer = self._logins[by].post(f"{POLLED}/{ticket}/notes", json=body).raise_for_status()
-        return int(answer.json()["id"])
+    def _by_us(self) -> list[Asked]:
+        return [one for one in list(self._asked) if one.key == self.kind.key]
 
 
 def _in_letters(number: int) -> str:
@@ -161,13 +136,15 @@ def _in_letters(number: int) -> str:
 
 
 @contextmanager
-def open_desk(folder: Path, **setup: Any) -> Iterator[Desk]:
-    """A PSA with people in it and no ticket."""
+def open_desk(folder: Path, kind: Psa = CHOSEN, **setup: Any) -> Iterator[Desk]:
+    """A PSA with people in it and no ticket, unless `setup` says otherwise."""
     nothing = folder / "no-tickets.jsonl"
     nothing.touch()
-    with running(ConnectWiseSandbox, tickets=nothing, **setup) as sandbox:
+    asked: list[Asked] = []
+    given = {"tickets": nothing, "switches": kind.limits_off, **setup}
+    with running(watched(kind, asked), **given) as sandbox:
         sandbox.speed(SPEED)
-        desk = Desk(sandbox)
+        desk = Desk(kind, sandbox, asked)
         try:
             yield desk
         finally:
@@ -288,16 +265,12 @@ def _enabled(name: str, plugin: type[Plugin], settings: PluginSettings) -> Enabl
 def configured(folder: Path, psa: Desk, *plugins: EnabledPlugin, **keys: Any) -> Config:
     """A config file with these keys of its connection (`stop`, `web`, `llm` are the file's own), and these plugins."""
     connection = {
-        "use": "connectwise",
+        **psa.kind.connection,
         "url": psa.url,
-        "company": "sandbox",
-        "public_key": "pub",
-        "private_key": "priv",
-        "client_id": "any",
         "poll_every": "3s",
         "rate": 100_000,
         "accept_risk": True,
-        "statuses": MEANINGS,
+        "statuses": psa.names.meanings(),
     }
     file = {"web": {"listen": "127.0.0.1:0"}} | {key: keys.pop(key) for key in ("stop", "web", "llm") if key in keys}
     path = folder / "config.yaml"

@@ -91,7 +91,7 @@ async def test_the_sixteenth_note_about_one_technician_is_not_written(copilot: H
     assert sum(len(psa.ours(ticket)) for ticket in tickets) == NOTES
     [dropped] = [row for ticket in tickets for row in one.ledger(ticket) if row.verdict == "dropped"]
     assert "15 new notes" in dropped.reason
-    assert "tokafor" in dropped.reason
+    assert psa.names.tobi in dropped.reason
     assert len(psa.ours(other)) == 1
 
 

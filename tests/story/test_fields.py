@@ -9,8 +9,22 @@ from psa_copilot.engine.commands import pause, resume, undo
 from psa_copilot.engine.outbox import Outbox
 from psa_copilot.store import WriteRow
 from tests.story.conftest import Hire
-from tests.story.daemon import free_port
-from tests.story.desk import CRITICAL, HIGH, LOW, MEDIUM, Copilot, Desk, set_field, summarize, until
+from tests.story.daemon import free_port, listening
+from tests.story.desk import (
+    CLOSED,
+    CRITICAL,
+    HIGH,
+    IN_PROGRESS,
+    LOW,
+    MEDIUM,
+    NEW,
+    Copilot,
+    Desk,
+    set_field,
+    summarize,
+    until,
+)
+from tests.story.psas import needs
 
 DOWN = "Now everything is down."
 RULE = "everything is down"
@@ -45,7 +59,7 @@ async def test_what_another_api_user_set_after_our_decision_stands(copilot: Hire
     assert psa.writes(ticket) == []
     [decision] = one.ledger(ticket)
     assert decision.verdict == "dropped"
-    assert "api2" in decision.reason
+    assert psa.names.other_api in decision.reason
     assert LOW in decision.reason
     assert f"{psa.sandbox.now():%Y-%m-%dT%H:}" in decision.reason
 
@@ -102,16 +116,19 @@ async def test_a_run_over_edit_is_seen_in_the_audit_trail_and_put_back(copilot: 
 
 
 async def test_a_run_over_edit_is_seen_in_a_callback_and_put_back(copilot: Hire, psa: Desk) -> None:
+    needs(psa.kind, switch="audit_right")
     psa.sandbox.switch(audit_right=False)
     url = f"127.0.0.1:{free_port()}"
-    one = await copilot(set_field(CRITICAL, RULE), poll_every=SELDOM, web={"listen": url, "url": f"http://{url}"})
-    await until(lambda: [r for r in psa.our_requests("POST") if "callbacks" in r["path"]], "a callback")
+    with listening() as said:
+        one = await copilot(set_field(CRITICAL, RULE), poll_every=SELDOM, web={"listen": url, "url": f"http://{url}"})
+        await until(lambda: said.count("webhooks_registered"), "a callback")
 
     ticket = await run_over(one, psa)
     assert the_human_has_won(one, psa, ticket)
 
 
 async def test_without_both_witnesses_the_edit_is_lost_and_check_has_said_so(copilot: Hire, psa: Desk) -> None:
+    needs(psa.kind, switch="audit_right")
     psa.sandbox.switch(audit_right=False)
     one = await copilot(set_field(CRITICAL, RULE), poll_every=SELDOM)
 
@@ -141,7 +158,7 @@ async def test_a_field_that_a_human_set_after_us_is_never_set_again(copilot: Hir
 
     assert psa.value(ticket, "priority") == LOW
     assert one.verdicts(ticket) == ["written", "dropped", "dropped"]
-    assert all("idahl" in decision.reason for decision in one.ledger(ticket)[1:])
+    assert all(psa.names.ines in decision.reason for decision in one.ledger(ticket)[1:])
 
 
 async def test_an_undone_field_goes_back_and_is_locked_for_that_plugin(copilot: Hire, psa: Desk) -> None:
@@ -218,21 +235,21 @@ async def test_a_status_without_a_confirmed_meaning_stops_field_writes(copilot: 
 
 
 async def test_a_status_changes_by_a_rule_but_never_to_closed(copilot: Hire, psa: Desk) -> None:
-    one = await copilot(set_field("Closed", "please close", field="status"))
+    one = await copilot(set_field(CLOSED, "please close", field="status"))
     ticket = psa.ticket("It works again, please close the ticket number 5.")
     await one.settle()
 
-    assert psa.value(ticket, "status") == "New"
+    assert psa.value(ticket, "status") == NEW
     [decision] = one.ledger(ticket)
     assert decision.verdict == "dropped"
     assert "closes" in decision.reason
 
 
 async def test_a_rule_sets_a_status_and_mails_nobody(copilot: Hire, psa: Desk) -> None:
-    one = await copilot(set_field("In Progress", "any news", field="status"))
+    one = await copilot(set_field(IN_PROGRESS, "any news", field="status"))
     ticket = psa.ticket("Are there any news of our scanner?")
     await one.settle()
 
-    assert psa.value(ticket, "status") == "In Progress"
+    assert psa.value(ticket, "status") == IN_PROGRESS
     assert one.verdicts(ticket) == ["written"]
     assert psa.sandbox.mailbox() == []

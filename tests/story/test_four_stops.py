@@ -9,7 +9,7 @@ import pytest
 
 from psa_copilot.engine.commands import pause, resume
 from tests.story.conftest import Hire
-from tests.story.desk import CRITICAL, HIGH, LOW, Copilot, Desk, set_field, until
+from tests.story.desk import CRITICAL, HIGH, IN_PROGRESS, LOW, NEW, Copilot, Desk, set_field, until
 
 PATIENCE = 60.0
 
@@ -30,22 +30,22 @@ STOPS = {
         lambda one, psa, control: one.human(resume, "main"),
     ),
     "the control ticket": Stop(
-        lambda one, psa, control: psa.sets(control, "status", "New"),
+        lambda one, psa, control: psa.sets(control, "status", NEW),
         "control ticket",
-        lambda one, psa, control: psa.sets(control, "status", "In Progress"),
+        lambda one, psa, control: psa.sets(control, "status", IN_PROGRESS),
     ),
     "the disabled API user": Stop(
-        lambda one, psa, control: psa.sandbox.switch(keys_rotated=True),
+        lambda one, psa, control: psa.sandbox.switch(**{psa.kind.disabled: True}),
         "the PSA is not reached",
-        lambda one, psa, control: psa.sandbox.switch(keys_rotated=False),
+        lambda one, psa, control: psa.sandbox.switch(**{psa.kind.disabled: False}),
     ),
 }
 
 
 async def promised(copilot: Hire, psa: Desk) -> tuple[Copilot, int, list[int]]:
     """A copilot that owes two tickets their priority and is held back from writing it; and the control ticket."""
-    control = psa.ticket("The switch of the copilot.", title="Copilot switch", status="In Progress")
-    armed = {"control_ticket": {"ticket": str(control), "armed": "In Progress"}}
+    control = psa.ticket("The switch of the copilot.", title="Copilot switch", status=IN_PROGRESS)
+    armed = {"control_ticket": {"ticket": str(control), "armed": IN_PROGRESS}}
     one = await copilot(set_field(CRITICAL, "urgent", was=LOW), desk=armed)
     one.human(pause, "main", "for the story")
     tickets = [psa.ticket("It is urgent.", priority=LOW) for _ in range(2)]

@@ -10,14 +10,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from psa_copilot import logs
 from psa_copilot.testing.model_server import ScriptedModel, model_server
-from tests.connectors.sandbox_api import human
 from tests.core.planted import KINDS, WAYS, Planted, in_title, pieces, planted
 from tests.story.conftest import Hire
 from tests.story.desk import PATIENCE, Copilot, Desk, summarize, until
@@ -60,21 +58,8 @@ def open_with(psa: Desk, number: int, planted_here: list[Planted]) -> int:
         title=f"{WORDS[number]} - {in_title(title)}"[:100].replace("\n", " "),
         contact=f"Gus {WORDS[number]} {name.words}"[:60].replace("\n", " "),
     )
-    _log_time(psa, ticket, f"Tried it: {entry.words}")
+    psa.sandbox.record("time", ticket=ticket, by="idahl", minutes=15, text=f"Tried it: {entry.words}", internal=False)
     return ticket
-
-
-def _log_time(psa: Desk, ticket: int, text: str) -> None:
-    now = psa.sandbox.now()
-    body = {
-        "chargeToId": ticket,
-        "chargeToType": "ServiceTicket",
-        "timeStart": f"{now - timedelta(minutes=15):%Y-%m-%dT%H:%M:%SZ}",
-        "timeEnd": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "notes": text,
-    }
-    with human(psa.url) as client:
-        client.post("/time/entries", json=body).raise_for_status()
 
 
 async def test_no_part_of_a_secret_gets_out(

@@ -4,7 +4,7 @@ import re
 
 from psa_copilot.engine.commands import approve
 from tests.story.conftest import Hire
-from tests.story.desk import CRITICAL, HIGH, MEDIUM, Copilot, Desk, set_field, summarize
+from tests.story.desk import CRITICAL, HIGH, MEDIUM, NEW, Copilot, Desk, set_field, summarize
 
 DOWN = "Everything is down here."
 
@@ -17,7 +17,7 @@ async def test_a_plugin_observes_unless_told_otherwise(copilot: Hire, psa: Desk)
     await one.settle()
 
     assert one.verdicts(ticket) == ["observed"]
-    assert psa.our_requests("POST", "PATCH", "PUT", "DELETE") == []
+    assert psa.writes() == []
 
 
 async def test_without_accepted_risk_a_plugin_stays_in_observe(copilot: Hire, psa: Desk) -> None:
@@ -28,7 +28,7 @@ async def test_without_accepted_risk_a_plugin_stays_in_observe(copilot: Hire, ps
     [decision] = one.ledger(ticket)
     assert decision.verdict == "observed"
     assert "canary" in decision.reason
-    assert psa.our_requests("POST", "PATCH", "PUT", "DELETE") == []
+    assert psa.writes() == []
 
 
 async def test_what_happened_before_a_plugin_was_let_act_is_history(copilot: Hire, psa: Desk) -> None:
@@ -45,7 +45,7 @@ async def test_what_happened_before_a_plugin_was_let_act_is_history(copilot: Hir
     [decision] = two.ledger(unread)
     assert decision.verdict == "observed"
     assert "before" in decision.reason
-    assert psa.our_requests("POST", "PATCH") == []
+    assert psa.writes() == []
 
     psa.customer_replies(ticket, "It still prints blank pages, error 51.20.")
     await two.settle()
@@ -59,7 +59,7 @@ async def test_what_was_there_before_the_first_start_is_left_alone(copilot: Hire
     one = await copilot(summarize())
     await one.settle()
 
-    assert psa.our_requests("POST", "PATCH") == []
+    assert psa.writes() == []
     assert one.ledger(old) == []
 
 
@@ -169,6 +169,6 @@ async def test_orders_in_a_customers_mail_are_text(copilot: Hire, psa: Desk) -> 
     await one.settle()
 
     assert psa.value(ticket, "priority") == MEDIUM
-    assert psa.value(ticket, "status") == "New"
+    assert psa.value(ticket, "status") == NEW
     assert all(note["internal"] for note in psa.ours(ticket))
     assert psa.sandbox.mailbox() == []

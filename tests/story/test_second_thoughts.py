@@ -5,13 +5,25 @@ from __future__ import annotations
 from psa_copilot import AddNote, ChangeField, EditNote, Field
 from psa_copilot.engine import commands
 from psa_copilot.store import DecisionRow
-from tests.connectors.sandbox_api import internal, replace
 from tests.story.conftest import Hire
-from tests.story.desk import CRITICAL, MEDIUM, Copilot, Desk, set_field, summarize
+from tests.story.desk import (
+    BOARD,
+    CRITICAL,
+    IN_PROGRESS,
+    LOW,
+    MEDIUM,
+    NEW,
+    RESOLVED,
+    WAITING,
+    Copilot,
+    Desk,
+    set_field,
+    summarize,
+)
 from tests.story.test_brakes import wishing
 from tests.story.test_stale import Sweeping, asked, sweeper, swept
 
-RULE = {"quiet-9": {"status": ["Waiting customer"], "to": "Resolved", "after": "3bd"}}
+RULE = {"quiet-9": {"status": [WAITING], "to": RESOLVED, "after": "3bd"}}
 ANSWER = "Sorry for the wait: tray 1 is blank as well, please send somebody today!"
 
 __all__ = ["swept"]  # a fixture
@@ -19,7 +31,7 @@ __all__ = ["swept"]  # a fixture
 
 async def suggested_close(copilot: Hire, psa: Desk, swept: Sweeping) -> tuple[Copilot, int, DecisionRow]:
     """A ladder has run out, and its rule's close waits for an approval."""
-    one = await copilot(sweeper(mode="suggest", closing=RULE, named=["Resolved"], sla="may_change", nudge="digest"))
+    one = await copilot(sweeper(mode="suggest", closing=RULE, named=[RESOLVED], sla="may_change", nudge="digest"))
     ticket = asked(psa)
     for _ in range(3):
         await swept(one, psa, "72h")
@@ -36,7 +48,7 @@ async def approved(one: Copilot, psa: Desk, close: DecisionRow) -> None:
 async def test_a_close_goes_with_its_note_by_one_approval(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
     one, ticket, close = await suggested_close(copilot, psa, swept)
     await approved(one, psa, close)
-    assert psa.value(ticket, "status") == "Resolved"
+    assert psa.value(ticket, "status") == RESOLVED
     assert any("Closing rule quiet-9" in note["text"] for note in psa.ours(ticket))
 
 
@@ -44,11 +56,11 @@ async def test_no_close_is_approved_over_a_customers_answer(copilot: Hire, psa: 
     one, ticket, close = await suggested_close(copilot, psa, swept)
     psa.customer_replies(ticket, ANSWER)
     await one.settle()
-    if psa.value(ticket, "status") != "Waiting customer":
-        psa.sets(ticket, "status", "Waiting customer")
+    if psa.value(ticket, "status") != WAITING:
+        psa.sets(ticket, "status", WAITING)
         await one.settle()
     await approved(one, psa, close)
-    assert psa.value(ticket, "status") == "Waiting customer"
+    assert psa.value(ticket, "status") == WAITING
 
 
 async def test_no_close_is_approved_on_what_has_become_critical(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
@@ -56,7 +68,7 @@ async def test_no_close_is_approved_on_what_has_become_critical(copilot: Hire, p
     psa.sets(ticket, "priority", CRITICAL)
     await one.settle()
     await approved(one, psa, close)
-    assert psa.value(ticket, "status") == "Waiting customer"
+    assert psa.value(ticket, "status") == WAITING
 
 
 async def test_after_a_moved_sla_nothing_promised_goes(copilot: Hire, psa: Desk) -> None:
@@ -72,11 +84,11 @@ async def test_after_a_moved_sla_nothing_promised_goes(copilot: Hire, psa: Desk)
 
 
 async def test_a_status_of_which_nobody_has_said_what_it_means_is_not_set(copilot: Hire, psa: Desk) -> None:
-    meanings = {"Help Desk": {"New": "new", "In Progress": "in progress"}}
-    one = await copilot(set_field("Resolved", "blank", field="status"), statuses=meanings)
-    ticket = psa.ticket(messages=2, status="New")
+    meanings = {BOARD: {NEW: "new", IN_PROGRESS: "in progress"}}
+    one = await copilot(set_field(RESOLVED, "blank", field="status"), statuses=meanings)
+    ticket = psa.ticket(messages=2, status=NEW)
     await one.settle()
-    assert psa.value(ticket, "status") == "New"
+    assert psa.value(ticket, "status") == NEW
 
 
 async def test_a_program_in_a_technicians_name_commands_nothing(copilot: Hire, psa: Desk) -> None:
@@ -84,8 +96,7 @@ async def test_a_program_in_a_technicians_name_commands_nothing(copilot: Hire, p
     ticket = psa.ticket(messages=2, priority=MEDIUM)
     await one.settle()
     [suggestion] = [row for row in one.ledger(ticket) if row.verdict == "suggested"]
-    said = internal(f"copilot approve {suggestion.code}") | {"member": {"identifier": "tokafor"}}
-    psa._logins["api2"].post(f"/service/tickets/{ticket}/notes", json=said).raise_for_status()
+    psa.types_as(psa.names.tobi, ticket, f"copilot approve {suggestion.code}")
     await one.settle()
     assert psa.value(ticket, "priority") == MEDIUM
 
@@ -113,7 +124,7 @@ async def test_the_members_of_an_incident_speak_again_when_its_first_ticket_is_d
     one = await copilot(summarize())
     tickets = [psa.ticket(messages=2, title="Mail gateway refuses attachments") for _ in range(5)]
     await one.settle()
-    psa.sets(tickets[0], "status", "Resolved")
+    psa.sets(tickets[0], "status", RESOLVED)
     await one.settle()
     for text in ("It refuses them still, this time the invoice of March.", "And the delivery note of April too."):
         psa.customer_replies(tickets[1], text)
@@ -140,9 +151,8 @@ async def test_a_confidential_sibling_is_not_quoted(copilot: Hire, psa: Desk) ->
     parent = psa.ticket(told, title="Termination of employment")
     child = psa.ticket(messages=4, title="Mailbox copy for the archive")
     await one.settle()
-    human = psa._logins["human"]
-    human.post(f"/service/tickets/{parent}/attachChildren", json={"childTicketIds": [child]}).raise_for_status()
-    psa.sets(parent, "status", "Resolved")
+    psa.sandbox.record("child_of", ticket=child, to=parent, by="idahl")
+    psa.sets(parent, "status", RESOLVED)
     await one.settle()
     psa.sandbox.advance("26h")
     psa.customer_replies(child, "When does the archive copy arrive, and where do I find it please?")
@@ -162,9 +172,9 @@ async def test_a_refused_quotation_is_not_kept_either(copilot: Hire, psa: Desk) 
 
 
 async def test_a_category_is_named_before_a_plugin_sets_it(copilot: Hire, psa: Desk) -> None:
-    wish = ChangeField(because="a story", field=Field.CATEGORY, to="Network / VPN", was="", confidence=0.99)
+    wish = ChangeField(because="a story", field=Field.CATEGORY, to=psa.names.category, was="", confidence=0.99)
     one = await copilot(wishing(wish))
     ticket = psa.ticket(messages=2)
-    psa.patches(ticket, replace("severity", "Low"))
+    psa.sets(ticket, "priority", LOW)
     await one.settle()
-    assert psa.our_requests("PATCH") == []
+    assert psa.writes() == []

@@ -11,7 +11,7 @@ from psa_copilot.config import EnabledPlugin
 from psa_copilot.engine.sweeps import Sweeps, release
 from psa_copilot_plugins.stale_sweeper import StaleSweeper
 from tests.story.conftest import Hire
-from tests.story.desk import Copilot, Desk, until
+from tests.story.desk import RESOLVED, WAITING, Copilot, Desk, until
 
 ONLY_SILENCE = {
     name: {"enabled": False}
@@ -21,7 +21,7 @@ ONLY_SILENCE = {
 
 def sweeper(mode: str = "act", **settings: Any) -> EnabledPlugin:
     """The sweeper with internal notes, for silent customers only unless told otherwise."""
-    usual = {"nudge": "note", "psa_ladder_off": ["Waiting customer"], "mode": mode}
+    usual = {"nudge": "note", "psa_ladder_off": [WAITING], "mode": mode}
     given = StaleSweeper.Settings.model_validate({**ONLY_SILENCE, **usual, **settings})
     return EnabledPlugin("stale_sweeper", StaleSweeper, given)
 
@@ -30,7 +30,7 @@ def asked(psa: Desk) -> int:
     """A ticket that waits for its customer's answer."""
     ticket = psa.ticket("The label printer prints blank pages.")
     psa.technician_writes(ticket, "Does tray 1 print as well?")
-    psa.sets(ticket, "status", "Waiting customer")
+    psa.sets(ticket, "status", WAITING)
     return ticket
 
 
@@ -83,7 +83,7 @@ async def test_silence_gives_one_nudge_a_step_however_often_we_sweep(copilot: Hi
     await swept(two, psa, "72h")
     assert len(psa.ours(ticket)) == 2
     assert "time for the final notice" in psa.ours(ticket)[1]["text"]
-    assert psa.value(ticket, "status") == "Waiting customer"
+    assert psa.value(ticket, "status") == WAITING
 
 
 async def test_the_customers_answer_ends_the_ladder(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
@@ -124,26 +124,26 @@ async def test_what_was_stale_before_waits_for_a_human(copilot: Hire, psa: Desk,
 
 
 async def test_a_rule_closes_with_its_id_and_a_note_that_names_it(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
-    rule = {"quiet-9": {"status": ["Waiting customer"], "to": "Resolved", "after": "3bd"}}
-    one = await copilot(sweeper(closing=rule, named=["Resolved"], sla="may_change"))
+    rule = {"quiet-9": {"status": [WAITING], "to": RESOLVED, "after": "3bd"}}
+    one = await copilot(sweeper(closing=rule, named=[RESOLVED], sla="may_change"))
     ticket = asked(psa)
     for _ in range(3):
         await swept(one, psa, "72h")
-    assert psa.value(ticket, "status") == "Resolved"
+    assert psa.value(ticket, "status") == RESOLVED
     closing = [note for note in psa.ours(ticket) if "Closing rule quiet-9" in note["text"]]
     assert len(closing) == 1
     assert [row.wish["rule"] for row in one.ledger(ticket) if row.wish["kind"] == "change_field"] == ["quiet-9"]
 
 
 async def test_no_rule_closes_over_a_running_timer(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
-    rule = {"quiet-9": {"status": ["Waiting customer"], "to": "Resolved", "after": "3bd"}}
-    one = await copilot(sweeper(closing=rule, named=["Resolved"], sla="may_change", nudge="digest"))
+    rule = {"quiet-9": {"status": [WAITING], "to": RESOLVED, "after": "3bd"}}
+    one = await copilot(sweeper(closing=rule, named=[RESOLVED], sla="may_change", nudge="digest"))
     ticket = asked(psa)
     psa.sandbox.record("time", ticket=ticket, by="tokafor", minutes=30, text="on it", running=True)
     psa.sandbox.advance("72h")
     for _ in range(3):
         await swept(one, psa, "72h")
-    assert psa.value(ticket, "status") == "Waiting customer"
+    assert psa.value(ticket, "status") == WAITING
     [decision] = [row for row in one.ledger(ticket) if row.wish["kind"] == "change_field"]
     assert decision.verdict == "dropped"
     assert "running timer" in decision.reason

@@ -4,14 +4,27 @@ import pytest
 
 from psa_copilot.engine.commands import pause, resume
 from tests.story.conftest import Hire
-from tests.story.desk import HIGH, MEDIUM, OURS, Copilot, Desk, set_field, summarize, until
+from tests.story.desk import (
+    HIGH,
+    IN_PROGRESS,
+    MEDIUM,
+    OURS,
+    RESOLVED,
+    SCHEDULED,
+    STOPPED,
+    Copilot,
+    Desk,
+    set_field,
+    summarize,
+    until,
+)
 
 NEWS = "It still prints blank pages, now from tray 2 as well."
 
 
 async def test_a_ticket_in_a_stop_status_gets_nothing_and_the_ledger_says_why_once(copilot: Hire, psa: Desk) -> None:
     one = await copilot(summarize())
-    ticket = psa.ticket(messages=4, status="Internal IT")
+    ticket = psa.ticket(messages=4, status=STOPPED)
     other = psa.ticket(messages=4)
     await one.settle()
     psa.customer_replies(ticket, NEWS)
@@ -20,17 +33,17 @@ async def test_a_ticket_in_a_stop_status_gets_nothing_and_the_ledger_says_why_on
     assert psa.writes(ticket) == []
     [decision] = one.ledger(ticket)
     assert decision.verdict == "stopped"
-    assert "Internal IT" in decision.reason
+    assert STOPPED in decision.reason
     assert len(psa.ours(other)) == 1
 
 
 async def test_a_ticket_moved_to_a_stop_status_after_the_decision_gets_nothing(copilot: Hire, psa: Desk) -> None:
-    one = await copilot(summarize(), stop={"status": ["Scheduled"]})
+    one = await copilot(summarize(), stop={"status": [SCHEDULED]})
     one.human(pause, "main", "a look first")
     ticket = psa.ticket(messages=4)
     await until(lambda: one.states(ticket) == ["pending"], "a promise")
 
-    psa.sets(ticket, "status", "Scheduled")
+    psa.sets(ticket, "status", SCHEDULED)
     one.human(resume, "main")
     await one.settle()
 
@@ -90,8 +103,8 @@ AWAY = "Automatic reply: I am out of the office until Monday 7 April with no acc
 @pytest.mark.parametrize("said", ["Thanks!", AWAY])
 async def test_thanks_or_an_absence_on_a_resolved_ticket_moves_nothing(copilot: Hire, psa: Desk, said: str) -> None:
     rule = "slow again|thanks|automatic reply"
-    one = await copilot(summarize(), set_field("In Progress", rule, field="status"))
-    ticket = psa.ticket(messages=3, status="Resolved")
+    one = await copilot(summarize(), set_field(IN_PROGRESS, rule, field="status"))
+    ticket = psa.ticket(messages=3, status=RESOLVED)
     await one.settle()
     psa.customer_replies(ticket, said)
     await one.settle()
@@ -99,23 +112,23 @@ async def test_thanks_or_an_absence_on_a_resolved_ticket_moves_nothing(copilot: 
     assert one.revision(ticket) > 1
     assert psa.writes(ticket) == []
     assert one.ledger(ticket) == []
-    assert psa.value(ticket, "status") == "Resolved"
+    assert psa.value(ticket, "status") == RESOLVED
 
     psa.customer_replies(ticket, "It is slow again since 9 o'clock, page 3 takes a minute.")
     await one.settle()
     assert len(psa.ours(ticket)) == 1
-    assert psa.value(ticket, "status") == "In Progress"
+    assert psa.value(ticket, "status") == IN_PROGRESS
 
 
 async def test_our_own_note_coming_home_is_no_news(copilot: Hire, psa: Desk) -> None:
     one = await copilot(summarize())
     ticket = psa.ticket(messages=4)
     await one.settle()
-    revision, reads = one.revision(ticket), len(psa.our_requests("GET"))
+    revision, reads = one.revision(ticket), psa.reads()
     await one.settle()
     await one.settle()
 
-    assert len(psa.our_requests("GET")) > reads
+    assert psa.reads() > reads
     assert one.revision(ticket) == revision == 1
     assert one.verdicts(ticket) == ["written"]
     assert len(psa.writes(ticket)) == 1

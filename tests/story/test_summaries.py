@@ -5,15 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from psa_copilot.testing.model_server import ScriptedModel, model_server
-from tests.connectors.sandbox_api import replace
 from tests.story.conftest import Hire
-from tests.story.desk import TALK, Desk, summarize, until
+from tests.story.desk import RESOLVED, TALK, Desk, summarize, until
 
 SOLVED = "The cause was a worn toner sensor on HLA-PR-02. I replaced the sensor and cleaned tray 2."
 
 
 def hands_over(psa: Desk, ticket: int, to: str) -> None:
-    psa.patches(ticket, replace("owner", {"identifier": to}))
+    psa.sets(ticket, "assignee", to)
 
 
 def texts(psa: Desk, ticket: int) -> list[str]:
@@ -25,7 +24,7 @@ async def test_a_ticket_that_changes_hands_gets_a_hand_off_besides_its_recap(cop
     earlier = psa.ticket("The scanner in the yard is slow.", title="Scanner is slow")
     ticket = psa.ticket(messages=4, assignee="tokafor")
     await one.settle()
-    hands_over(psa, ticket, "mruiz")
+    hands_over(psa, ticket, psa.names.marta)
     await one.settle()
 
     recap, hand_off = texts(psa, ticket)
@@ -33,7 +32,7 @@ async def test_a_ticket_that_changes_hands_gets_a_hand_off_besides_its_recap(cop
     assert hand_off.startswith("Hand-off: (extract) ")
     assert f"Contact lately: {earlier} Scanner is slow (open)." in hand_off
     assert one.verdicts(ticket) == ["written", "written"]
-    hands_over(psa, ticket, "tokafor")
+    hands_over(psa, ticket, psa.names.tobi)
     await one.settle()
     assert len(texts(psa, ticket)) == 2  # the same again is nothing new
 
@@ -44,7 +43,7 @@ async def test_a_solved_ticket_gets_an_internal_resolution(copilot: Hire, psa: D
     psa.technician_writes(ticket, SOLVED)
     await one.settle()
     assert texts(psa, ticket) == []
-    psa.sets(ticket, "status", "Resolved")
+    psa.sets(ticket, "status", RESOLVED)
     await one.settle()
 
     [note] = psa.ours(ticket)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.story.desk import MEANINGS, TALK, Desk
+from tests.story.desk import TALK, Desk
 
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 Type = Callable[..., subprocess.CompletedProcess[str]]
@@ -18,11 +18,12 @@ Type = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def type_it(psa: Desk, tmp_path: Path) -> Type:
     """Runs a command in a folder with a configuration for the desk."""
-    connection = {"use": "connectwise", "url": psa.url, "company": "sandbox", "client_id": "any", "accept_risk": True}
-    keys = {"public_key": "pub", "private_key": "priv", "statuses": MEANINGS}
+    keys = {"url": psa.url, "accept_risk": True, "statuses": psa.names.meanings()}
     plugins = {"summarize": {"mode": "act", "templates": {"recap": "recap.j2"}}}
     (tmp_path / "recap.j2").write_text("{{ first }}\n{{ problem }}\n")
-    (tmp_path / "config.yaml").write_text(json.dumps({"connections": {"main": connection | keys}, "plugins": plugins}))
+    (tmp_path / "config.yaml").write_text(
+        json.dumps({"connections": {"main": {**psa.kind.connection, **keys}}, "plugins": plugins})
+    )
     env = {name: value for name, value in os.environ.items() if not name.startswith("PSA_COPILOT_")}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:

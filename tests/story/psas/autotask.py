@@ -1,0 +1,144 @@
+"""Autotask, as its people use it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from psa_copilot_connectors.autotask import Autotask
+from psa_copilot_connectors.autotask.sandbox import AutotaskSandbox
+from tests.story.psas.psa import HUMAN, OTHER_API, Asked, Callback, Names
+
+API = "/ATServicesRest/V1.0"
+LOGINS = {HUMAN: ("human", "human"), OTHER_API: ("api2@sandbox.example", "secret")}
+PUBLIC, INTERNAL, TASK_NOTE = 1, 2, 3
+FIELDS = {"title": "title", "status": "status", "priority": "priority", "assignee": "assignedResourceID"}
+SIGNATURE = "x-hook-signature"
+
+
+class AutotaskPeople:
+    """At work in Autotask."""
+
+    def __init__(self, url: str) -> None:
+        self._logins = {by: _client(url, *login) for by, login in LOGINS.items()}
+
+    def close(self) -> None:
+        for client in self._logins.values():
+            client.close()
+
+    def writes(self, ticket: int, text: str, *, internal: bool, by: str = HUMAN) -> int:
+        return self._post(ticket, text, INTERNAL if internal else PUBLIC, by)
+
+    def writes_as(self, technician: str, ticket: int, text: str) -> None:
+        """Impersonation, which the switch of that name has allowed."""
+        headers = {"ImpersonationResourceId": str(self._resource(technician)["id"])}
+        self._post(ticket, text, INTERNAL, OTHER_API, headers)
+
+    def edits(self, ticket: int, note: int, text: str) -> None:
+        body = {"id": note, "description": text}
+        self._logins[HUMAN].patch(f"/Tickets/{ticket}/Notes", json=body).raise_for_status()
+
+    def deletes(self, ticket: int, note: int) -> None:
+        """Only the user interface deletes notes; the sandbox has a line for it."""
+        root = str(self._logins[HUMAN].base_url).partition(API)[0]
+        line = {"kind": "note_deleted", "ticket": ticket, "note": note}
+        httpx.post(f"{root}/_sandbox/record", json=line, trust_env=False).raise_for_status()
+
+    def sets(self, ticket: int, name: str, value: str, by: str = HUMAN) -> None:
+        body = {"id": ticket, **self._meant(name, value)}
+        self._logins[by].patch("/Tickets", json=body).raise_for_status()
+
+    def value(self, ticket: int, name: str) -> str:
+        told = self._logins[HUMAN].get(f"/Tickets/{ticket}").raise_for_status().json()["item"][FIELDS[name]]
+        if name == "title" or told is None:
+            return str(told or "")
+        if name == "assignee":
+            return str(self._asked("Resources", "id", told)["userName"])
+        return next(label for label, number in self._labels(name).items() if number == told)
+
+    def _meant(self, name: str, value: str) -> Mapping[str, object]:
+        if name == "title":
+            return {"title": value}
+        if name == "assignee":
+            person = self._resource(value)
+            return {"assignedResourceID": person["id"], "assignedResourceRoleID": person["defaultServiceDeskRoleID"]}
+        return {FIELDS[name]: self._labels(name)[value]}
+
+    def _labels(self, name: str) -> dict[str, int]:
+        told = self._logins[HUMAN].get("/Tickets/entityInformation/fields").raise_for_status().json()["fields"]
+        [one] = [field for field in told if field["name"] == FIELDS[name]]
+        return {choice["label"]: int(choice["value"]) for choice in one["picklistValues"]}
+
+    def _resource(self, login: str) -> dict[str, Any]:
+        return self._asked("Resources", "userName", login)
+
+    def _asked(self, entity: str, field: str, value: object) -> dict[str, Any]:
+        body = {"filter": [{"op": "eq", "field": field, "value": value}]}
+        [row] = self._logins[HUMAN].post(f"/{entity}/query", json=body).raise_for_status().json()["items"]
+        return dict(row)
+
+    def _post(self, ticket: int, text: str, publish: int, by: str, headers: Mapping[str, str] | None = None) -> int:
+        body = {"title": text[:50], "description": text, "noteType": TASK_NOTE, "publish": publish}
+        answer = self._logins[by].post(f"/Tickets/{ticket}/Notes", json=body, headers=headers)
+        return int(answer.raise_for_status().json()["itemId"])
+
+
+def _client(url: str, user: str, secret: str) -> httpx.Client:
+    # An integration of its own: the vendor counts threads by it.
+    login = {"UserName": user, "Secret": secret, "ApiIntegrationCode": "CODE"}
+    return httpx.Client(base_url=f"{url}{API}", headers=login, timeout=10.0, trust_env=False)
+
+
+class AutotaskPsa:
+    """Autotask in the stories."""
+
+    names = Names(
+        low="Low",
+        medium="Medium",
+        high="High",
+        critical="Critical",
+        waiting="Waiting Customer",
+        vendor="Waiting Vendor",
+        replied="Customer Replied",
+        closed="Complete",
+        stop="Escalate",
+        copilot="api@sandbox.example",
+        other_api="api2@sandbox.example",
+    )
+    sandbox = AutotaskSandbox
+    connector = Autotask
+    key = "api@sandbox.example"
+    connection: Mapping[str, Any] = {
+        "use": "autotask",
+        "username": "api@sandbox.example",
+        "secret": "secret",
+        "integration_code": "CODE",
+    }
+    limits_off: Mapping[str, object] = {"hourly_limit": 0}
+    disabled = "keys_rotated"
+
+    def people(self, url: str) -> AutotaskPeople:
+        return AutotaskPeople(url)
+
+    def asks_for_changes(self, asked: Asked) -> bool:
+        return asked.path.endswith("/Tickets/query") and b"lastActivityDate" in asked.body
+
+    def reads_notes(self, asked: Asked) -> bool:
+        return asked.path.endswith("/TicketNotes/query")
+
+    def forged(self, genuine: Callback) -> Mapping[str, Callback]:
+        told = json.loads(genuine.body)
+        unsigned = {name: value for name, value in genuine.headers.items() if name != SIGNATURE}
+        changed = json.dumps(told | {"Action": "Delete"}).encode()
+        digest = base64.b64encode(hmac.new(b"guessed", genuine.body, hashlib.sha1).digest()).decode()
+        return {
+            "forged": Callback(genuine.body, {**genuine.headers, SIGNATURE: f"sha1={digest}"}),
+            "unsigned": Callback(genuine.body, unsigned),
+            "replayed with a changed body": Callback(changed, genuine.headers),
+        }

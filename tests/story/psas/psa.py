@@ -1,0 +1,131 @@
+"""What a PSA has to offer to the stories: its names, its ways in, and what people do in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from psa_copilot import Connector
+from psa_copilot.sandbox import PsaSandbox
+
+HUMAN, OTHER_API = "human", "api2"
+"""Logins: the technician Ines Dahl, and a program that is not ours."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """How this PSA calls what the stories speak of."""
+
+    low: str
+    medium: str
+    high: str
+    critical: str
+    board: str = "Help Desk"
+    new: str = "New"
+    in_progress: str = "In Progress"
+    scheduled: str = "Scheduled"
+    waiting: str = "Waiting customer"
+    vendor: str = "Waiting vendor"
+    replied: str = "Customer replied"
+    resolved: str = "Resolved"
+    closed: str = "Closed"
+    stop: str = "Internal IT"
+    """A status whose tickets are left alone."""
+    category: str = "Network / VPN"
+    ines: str = "idahl"
+    marta: str = "mruiz"
+    tobi: str = "tokafor"
+    copilot: str = "copilot"
+    """Our account, as author of our notes."""
+    other_api: str = "api2"
+
+    def meanings(self) -> dict[str, dict[str, str]]:
+        """What an admin has said of the statuses."""
+        return {
+            self.board: {
+                self.new: "new",
+                self.in_progress: "in progress",
+                self.waiting: "waiting on customer",
+                self.vendor: "waiting on vendor",
+                self.replied: "in progress",
+                self.resolved: "resolved",
+                self.stop: "stop",
+            }
+        }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came to the PSA, before anything happened to it."""
+
+    key: str
+    method: str
+    path: str
+    query: str
+    body: bytes
+    ticket: int | None
+    """The one ticket that it is about."""
+    writes: bool
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A webhook as the PSA sent it, or as somebody else made it."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class People(Protocol):
+    """Those who use the PSA, through its own API; `by` is one of their logins."""
+
+    def writes(self, ticket: int, text: str, *, internal: bool, by: str = HUMAN) -> int:
+        """A note; its id."""
+
+    def writes_as(self, technician: str, ticket: int, text: str) -> None:
+        """A program writes an internal note in a technician's name, as far as the PSA lets it."""
+
+    def edits(self, ticket: int, note: int, text: str) -> None:
+        """A note gets new words."""
+
+    def deletes(self, ticket: int, note: int) -> None:
+        """A note is thrown away."""
+
+    def sets(self, ticket: int, name: str, value: str, by: str = HUMAN) -> None:
+        """Another title, status, priority, or assignee (by login)."""
+
+    def value(self, ticket: int, name: str) -> str:
+        """The present value of one of these."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class Psa(Protocol):
+    """One PSA."""
+
+    names: Names
+    sandbox: type[PsaSandbox]
+    connector: type[Connector]
+    key: str
+    """Our login in the sandbox's log."""
+    connection: Mapping[str, Any]
+    """The keys of a connection, but for its url."""
+    limits_off: Mapping[str, object]
+    """Switches that end the vendor's own limits, for stories in fast time that are about something else."""
+
+    disabled: str
+    """The switch that takes our API user's rights away."""
+
+    def people(self, url: str) -> People:
+        """Those who use it at this address."""
+
+    def asks_for_changes(self, asked: Asked) -> bool:
+        """Whether a request begins a poll."""
+
+    def reads_notes(self, asked: Asked) -> bool:
+        """Whether a request reads the notes of its ticket."""
+
+    def forged(self, genuine: Callback) -> Mapping[str, Callback]:
+        """What somebody could send who has seen one genuine webhook."""
