@@ -57,16 +57,17 @@ def _all_of(psa: Psa, asked: argparse.Namespace, outcomes: list[Outcome]) -> lis
     """What went wrong on one PSA."""
     seeds = range(asked.first, asked.first + asked.seeds)
     if asked.control == "no-lookup":
-        return _unsafe(psa, seeds, asked.keep)
+        return _unsafe(psa, seeds, asked.keep, asked.at_once)
     if asked.control == "late":
         return _late(psa, asked.first, asked.keep)
-    ended = list(_ordinary(psa, seeds, asked.keep))
+    ended = list(_ordinary(psa, seeds, asked.keep, asked.at_once))
     outcomes += ended
     faults = [f"seed {each.seed}; again: {_again(psa, each.seed)}" for each in ended if each.troubles]
     faults += _too_few_in_flight(ended)
     faults += _late(psa, asked.first, asked.keep)
     if len(seeds) >= LONG:
-        faults += _unsafe(psa, range(seeds.stop, seeds.stop + UNSAFE_SEEDS), asked.keep)
+        controls = range(seeds.stop, seeds.stop + UNSAFE_SEEDS)
+        faults += _unsafe(psa, controls, asked.keep, asked.at_once)
     return faults
 
 
@@ -79,6 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2, help="how many (2)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
     parser.add_argument("--psa", choices=[*PSAS, "all"], default=USUAL.name, help=f"on which PSA ({USUAL.name})")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help=f"seeds side by side ({AT_ONCE})")
     parser.add_argument("--keep", action="store_true", help="keep the folders of seeds that failed, and name them")
     parser.add_argument(
         "--no-lookup",
@@ -100,8 +102,8 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-def _ordinary(psa: Psa, seeds: range, keep: bool) -> Iterator[Outcome]:
-    for each in _all(partial(storm, psa=psa), seeds, keep):
+def _ordinary(psa: Psa, seeds: range, keep: bool, at_once: int) -> Iterator[Outcome]:
+    for each in _all(partial(storm, psa=psa), seeds, keep, at_once):
         _show(each, " FAILED" if each.troubles else "")
         _show_troubles(each.troubles)
         if each.troubles:
@@ -109,11 +111,11 @@ def _ordinary(psa: Psa, seeds: range, keep: bool) -> Iterator[Outcome]:
         yield each
 
 
-def _unsafe(psa: Psa, seeds: range, keep: bool) -> list[str]:
+def _unsafe(psa: Psa, seeds: range, keep: bool, at_once: int) -> list[str]:
     """Without the look-up, writes must double: else the suite would notice nothing."""
     print(f"control: seeds {seeds[0]} to {seeds[-1]} without the look-up; some of them must double", flush=True)
     doubled = 0
-    for each in _all(partial(storm, psa=psa, look_up=False), seeds, keep):
+    for each in _all(partial(storm, psa=psa, look_up=False), seeds, keep, at_once):
         _show(each)
         doubled += each.doubled > 0
     wanted = min(UNSAFE_DOUBLES, len(seeds))
@@ -123,7 +125,7 @@ def _unsafe(psa: Psa, seeds: range, keep: bool) -> list[str]:
 def _late(psa: Psa, seed: int, keep: bool) -> list[str]:
     """What the PSA commits after every grace, no look-up can see; the daemon must notice and raise the alert."""
     print(f"control: seed {seed} with commits after the grace; the daemon must raise the alert", flush=True)
-    [alert] = _all(partial(late, psa=psa), [seed], keep)
+    [alert] = _all(partial(late, psa=psa), [seed], keep, 1)
     print(
         f"  doubles={alert.doubles} logged={alert.logged} counted={alert.counted:g} seconds={alert.seconds}", flush=True
     )
@@ -131,8 +133,8 @@ def _late(psa: Psa, seed: int, keep: bool) -> list[str]:
     return ["the control with late commits"] if alert.troubles else []
 
 
-def _all(run: Callable[[int, Path], Ended], seeds: Sequence[int], keep: bool) -> Iterator[Ended]:
-    """Two at a time, in their order."""
+def _all(run: Callable[[int, Path], Ended], seeds: Sequence[int], keep: bool, at_once: int) -> Iterator[Ended]:
+    """Some side by side, in their order."""
 
     def one(seed: int) -> Ended:
         folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
@@ -143,7 +145,7 @@ def _all(run: Callable[[int, Path], Ended], seeds: Sequence[int], keep: bool) ->
             shutil.rmtree(folder)
         return ended
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         yield from pool.map(one, seeds)
 
 
