@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,19 +18,18 @@ from psa_copilot.connector import Delivery, Finding
 from psa_copilot.engine import canary
 from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.dbos_engine import DbosEngine
-from psa_copilot.engine.dispatch import Dispatch, body_of
+from psa_copilot.engine.dispatch import Dispatch
 from psa_copilot.engine.flight import Orders, Report, fly
 from psa_copilot.engine.learning import Learning, learn, learns, lesson
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.lock import held, hold
 from psa_copilot.engine.outbox import Outbox
-from psa_copilot.engine.policy import judge, stopped
 from psa_copilot.engine.relay import Relay
 from psa_copilot.engine.schedule import Ticks
 from psa_copilot.engine.sweeps import Sweeps
 from psa_copilot.engine.sync import Progress, Sync
+from psa_copilot.engine.trial import Trial, attempt
 from psa_copilot.errors import AuthFailed, ConfigError, CopilotError, Forged, NotReady, PsaError, RateLimited
-from psa_copilot.events import Change
 from psa_copilot.http import Http, Traffic
 from psa_copilot.models import Ref
 from psa_copilot.store import Store, WriteRow
@@ -374,37 +372,12 @@ def _report(store: Store, name: str, progress: Progress) -> dict[str, int]:
     return counts
 
 
-@dataclass(frozen=True)
-class TrialWish:
-    """One wish as it would be judged now."""
-
-    wish: dict[str, Any]
-    body: str
-    """What would stand in the note, or `field: was -> new`."""
-    because: str
-    evidence: list[str]
-    confidence: float | None
-    verdict: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What a plugin would do on a ticket now."""
-
-    ticket: Ref
-    plugin: str
-    silent: str
-    """Why there is no wish; empty when there is one."""
-    wishes: tuple[TrialWish, ...]
-
-
-async def try_plugin(config: Config, plugin: str, ref: Ref, note: str = "") -> Trial:
-    """Run one plugin on one ticket as it stands in the PSA now; nothing is written and nothing is remembered.
+async def try_plugins(config: Config, plugins: Sequence[str], ref: Ref, note: str = "") -> list[Trial]:
+    """Run plugins on one ticket as it stands in the PSA now; nothing is written and nothing is remembered.
 
     `note` names the one to show, for a plugin that writes several, whether or not there is an occasion for it.
     """
-    enabled = _named_plugin(config, plugin)
+    enabled = [_named_plugin(config, plugin) for plugin in plugins]
     if ref.connection not in config.connections:
         raise ConfigError(f"connections: there is no {ref.connection}; known: {', '.join(config.connections)}")
     async with AsyncExitStack() as stack:
@@ -415,7 +388,10 @@ async def try_plugin(config: Config, plugin: str, ref: Ref, note: str = "") -> T
         stack.push_async_callback(line.connector.http.close)
         await line.connector.known_good()
         line.directory = await line.connector.directory()
-        return await _trial(config, enabled, store, line, ref, note)
+        thread = line.understood(await Sync(line, store, lambda: None).glance(ref))
+        dispatch = Dispatch(config, store, {line.name: line}, lambda: None)
+        stack.push_async_callback(dispatch.close)
+        return [await attempt(config, store, dispatch, one, thread, line, note) for one in enabled]
 
 
 def _named_plugin(config: Config, plugin: str) -> EnabledPlugin:
@@ -423,36 +399,6 @@ def _named_plugin(config: Config, plugin: str) -> EnabledPlugin:
     if enabled is None:
         raise ConfigError(f"plugins: there is no {plugin}; known: {', '.join(config.plugins)}")
     return enabled
-
-
-async def _trial(config: Config, enabled: EnabledPlugin, store: Store, line: Line, ref: Ref, note: str) -> Trial:
-    sync = Sync(line, store, lambda: None)
-    thread = line.understood(await sync.glance(ref))
-    facts = {"note": note} if note else {}
-    change = Change(thread_id=thread.id, revision=thread.revision, key="try", facts=facts)
-    lines: Mapping[str, Line] = {line.name: line}
-    dispatch = Dispatch(config, store, lines, lambda: None)
-    why = stopped(config, line, thread, thread.ticket)
-    wished = await dispatch.ask(enabled.name, change, thread, line)
-    if wished.outcome == "failed":
-        raise CopilotError(f"{enabled.name} failed on {ref}: {wished.why}")
-    found = []
-    for wish in wished.actions:
-        with store.reading() as tx:
-            verdict = judge(dispatch.case(tx, enabled, thread, line, wish, None))
-        found.append(
-            TrialWish(
-                wish.model_dump(mode="json"),
-                body_of(wish),
-                wish.because,
-                list(wish.evidence),
-                wish.confidence,
-                verdict.verdict,
-                verdict.reason,
-            )
-        )
-    silent = "" if found else (f"stopped: {why}" if why else "the plugin has nothing to say here")
-    return Trial(ref, enabled.name, silent, tuple(found))
 
 
 async def learn_now(config: Config, plugins: Iterable[str], told: Callable[[str, str], None]) -> dict[str, int]:

@@ -14,12 +14,14 @@ import typer
 
 from psa_copilot.cli import desk, output, shapes
 from psa_copilot.cli.canary import Words, try_canary
-from psa_copilot.cli.options import AsJson, CanaryOption, ConfigFile, PluginArgument, TemplateOption, TicketArgument
+from psa_copilot.cli.options import AsJson, CanaryOption, ConfigFile, TemplateOption
 from psa_copilot.errors import ConfigError
+from psa_copilot.models import Ref
 
 if TYPE_CHECKING:
-    from psa_copilot.app import Trial
+    from psa_copilot.actions import Opinion
     from psa_copilot.config import Config
+    from psa_copilot.engine.trial import Trial
     from psa_copilot.registry import Group
     from psa_copilot.store import CanaryRow, Store
 
@@ -34,29 +36,46 @@ def add_to(app: typer.Typer) -> None:
 
 
 def try_plugin(
-    plugin: PluginArgument,
-    ticket: TicketArgument,
+    what: Annotated[
+        list[str], typer.Argument(metavar="[PLUGIN] TICKET", help="A ticket as in main/48213; PLUGIN left out: all.")
+    ],
     config: ConfigFile = desk.DEFAULT_CONFIG,
     as_json: AsJson = False,
     template: TemplateOption = None,
 ) -> None:
-    """Show what a plugin would write on a ticket, and how that would be judged; writes nothing.
+    """Show what plugins would write on a ticket, why, and how that would be judged; writes nothing.
 
     Works beside a running daemon and without one. With a template, the note is shown as it would look by it.
 
     JSON: {"ticket", "plugin", "silent": why it wishes for nothing, or "", "wishes": [{"wish", "action", "body",
-    "because", "evidence", "confidence", "verdict", "reason"}]}.
+    "because", "reasons": [{"text", "words": as they stand in the ticket, "cites": ticket or message}], "evidence",
+    "confidence", "opinions": [{"mind", "choice", "confidence"}], "learned", "verdict", "reason"}], "models": [{"model",
+    "tokens", "cost"}]}; without PLUGIN a list of these.
     """
     from psa_copilot import app, logs
 
     logs.setup(level="warning")
+    plugin, ticket = _asked(what)
     settings, note = _with_template(desk.read_config(config), plugin, template)
-    trial = asyncio.run(app.try_plugin(settings, plugin, ticket, note))
+    names = [plugin] if plugin else list(settings.plugins)
+    trials = asyncio.run(app.try_plugins(settings, names, ticket, note))
     if as_json:
-        output.show_json(_trial(trial))
+        told = [_trial(trial) for trial in trials]
+        output.show_json(told[0] if plugin else told)
     else:
-        for line in _trial_lines(trial):
+        for line in (line for trial in trials for line in _trial_lines(trial)):
             output.say(line)
+        output.say("Nothing was written.")
+
+
+def _asked(what: list[str]) -> tuple[str, Ref]:
+    """The plugin, or empty for all, and the ticket."""
+    if len(what) > 2:
+        raise typer.BadParameter("one plugin at most, and one ticket: psa-copilot try [PLUGIN] main/48213")
+    try:
+        return ("", *what)[-2], Ref.parse(what[-1])
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
 
 
 def _with_template(config: Config, plugin: str, template: str | None) -> tuple[Config, str]:
@@ -77,14 +96,26 @@ def _trial(trial: Trial) -> dict[str, Any]:
             "action": one.wish,
             "body": one.body,
             "because": one.because,
+            "reasons": [reason.model_dump(mode="json") for reason in one.reasons],
             "evidence": list(one.evidence),
             "confidence": one.confidence,
+            "opinions": [opinion.model_dump(mode="json") for opinion in one.opinions],
+            "learned": one.learned,
             "verdict": one.verdict,
             "reason": one.reason,
         }
         for one in trial.wishes
     ]
-    return {"ticket": str(trial.ticket), "plugin": trial.plugin, "silent": trial.silent, "wishes": wishes}
+    calls = [
+        {"model": call.model, "tokens": call.tokens_in + call.tokens_out, "cost": call.cost} for call in trial.calls
+    ]
+    return {
+        "ticket": str(trial.ticket),
+        "plugin": trial.plugin,
+        "silent": trial.silent,
+        "wishes": wishes,
+        "models": calls,
+    }
 
 
 def _trial_lines(trial: Trial) -> Iterator[str]:
@@ -93,9 +124,20 @@ def _trial_lines(trial: Trial) -> Iterator[str]:
     for number, one in enumerate(trial.wishes, start=1):
         yield f"{trial.plugin} on {trial.ticket}, wish {number} of {len(trial.wishes)}: {shapes.wish(one.wish)}"
         yield from (f"    {line}" for line in one.body.splitlines())
-        yield f"because {one.because}" + (f" (messages {', '.join(one.evidence)})" if one.evidence else "")
+        sure = "" if one.confidence is None else f", confidence {one.confidence:.2f}"
+        yield f"because {one.because}{sure}" + (f" ({one.learned})" if one.learned else "")
+        yield from (f"  {number}. {reason.text}" for number, reason in enumerate(one.reasons, start=1))
+        if one.opinions:
+            yield "opinions " + ", ".join(_opinion(each) for each in one.opinions)
+        if one.evidence:
+            yield f"evidence {', '.join(one.evidence)}"
         yield f"verdict {one.verdict}" + (f": {one.reason}" if one.reason else "")
-    yield "Nothing was written."
+    for call in trial.calls:
+        yield f"asked {call.model}: {call.tokens_in + call.tokens_out} tokens, cost {call.cost:.4f}"
+
+
+def _opinion(one: Opinion) -> str:
+    return f"{one.mind}: {one.choice or 'none'}" + ("" if one.confidence is None else f" {one.confidence:.2f}")
 
 
 def check(

@@ -26,7 +26,7 @@ from psa_copilot.events import Change, Event, EventKind
 from psa_copilot.llm import Call
 from psa_copilot.markers import ALPHABET, new_marker, signed
 from psa_copilot.models import Thread, Ticket
-from psa_copilot.plugin import Plugin
+from psa_copilot.plugin import Found, Plugin
 from psa_copilot.store import ChangeRow, DecisionRow, RunRow, Store, Transaction
 
 log = logs.get("dispatch")
@@ -146,6 +146,11 @@ class Dispatch:
             log.error("run_failed", plugin=plugin, ticket=str(thread.ticket.ref), why=f"{type(exc).__name__}: {exc}")
             return Wished([], "failed", f"{type(exc).__name__}: {exc}", _ms_since(began), tools.llm.spent)
         return Wished(actions, "wished" if actions else "silent", "", _ms_since(began), tools.llm.spent)
+
+    def finds(self, plugin: str, thread: Thread, line: Line) -> list[Found]:
+        """What the plugin's own sweep says of a ticket as it stands."""
+        tools = self._bench.tools(plugin, thread, line)
+        return list(self._plugins[plugin].find(tools.now, [tools.standing]))
 
     # -- recording -------------------------------------------------------------------------------------------
 
