@@ -224,14 +224,14 @@ async def test_a_resolution_of_ours_is_withdrawn_until_a_human_writes_on(
     wish = resolving(marker)
     receipt = await at.apply(ref(1001), wish, marker)
     gone = signed("Withdrawn.", "summarize", marker)
-    edit = EditNote(note_id=receipt.remote_id, body=gone, was=wish.body, because="a test")
-    assert await at.find(ref(1001), edit, marker) is None
-    assert await at.apply(ref(1001), edit, marker) == receipt
-    assert await at.find(ref(1001), edit, marker) == receipt
+    withdrawal = EditNote(note_id=receipt.remote_id, body=gone, was=wish.body, because="a test")
+    assert await at.find(ref(1001), withdrawal, marker) is None
+    assert await at.apply(ref(1001), withdrawal, marker) == receipt
+    assert await at.find(ref(1001), withdrawal, marker) == receipt
     edit(human, resolution=f"{gone}\nand I add this")
     assert await at.find(ref(1001), wish, marker) is None
     with pytest.raises(Rejected, match="does not end with our words any more"):
-        await at.apply(ref(1001), edit.model_copy(update={"was": gone, "body": wish.body}), marker)
+        await at.apply(ref(1001), withdrawal.model_copy(update={"was": gone, "body": wish.body}), marker)
 
 
 async def test_a_resolution_that_would_not_fit_is_refused(psa: Sandbox, at: Autotask, human: httpx.Client) -> None:

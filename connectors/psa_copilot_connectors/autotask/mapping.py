@@ -35,6 +35,8 @@ COMPLETE = 5
 PUBLIC = 1
 SYSTEM = 4
 """The resource that workflow rules and the PSA itself write as."""
+CONTACT = 2
+"""What lastActivityPersonType says of a customer."""
 DESCRIPTION, RESOLUTION = "description", "resolution"
 """The numbers that a ticket's own texts get among its messages."""
 
@@ -113,6 +115,7 @@ def to_ticket(row: Row, words: Words) -> Ticket:
     if numbered is None or updated is None:
         raise ValueError("a ticket without its id or without its lastActivityDate")
     company, contact, owner = (number(row, key) for key in ("companyID", "contactID", "assignedResourceID"))
+    last_active = number(row, "lastActivityResourceID")
     return Ticket(
         ref=Ref(connection=words.connection, remote_id=str(numbered)),
         number=text(row, "ticketNumber") or str(numbered),
@@ -138,6 +141,7 @@ def to_ticket(row: Row, words: Words) -> Ticket:
         sla_state=sla.state(row),
         opened_at=moment(row.get("createDate")) or updated,
         updated_at=updated,
+        updated_by="" if number(row, "lastActivityPersonType") == CONTACT else words.identifier(last_active),
         closed_at=moment(row.get("completedDate")),
         url=words.link.replace("{id}", str(numbered)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -185,8 +186,13 @@ class Site:
         base = f"{url.rstrip('/')}/V1.0"
         return self._http.at(base, headers=headers, keys=KEYS, means=meaning, lane=self._lane)
 
-    def _lane(self, path: str) -> asyncio.Semaphore:
-        return self._doors[_entity(path)]
+    @asynccontextmanager
+    async def _lane(self, path: str) -> AsyncIterator[None]:
+        """A place in every family that the vendor may count this request in."""
+        async with AsyncExitStack() as places:
+            for family in families(path):
+                await places.enter_async_context(self._doors[family])
+            yield
 
 
 def meaning(status: int, json: Any) -> int:
@@ -200,7 +206,12 @@ def meaning(status: int, json: Any) -> int:
     return 403 if "permission" in words else 400
 
 
-def _entity(path: str) -> str:
-    """What the vendor counts threads by: the entity, for a child its own."""
-    parts = [part for part in path.split("/") if part and not part.isdigit()]
-    return "/".join(part for part in parts if part not in ("query", "count"))
+def families(path: str) -> list[str]:
+    """What the vendor may count threads by: the path's first word, and the entity, which a child's path tells in two.
+
+    Always in one order, so that no two requests wait for each other.
+    """
+    words = [part for part in path.casefold().split("/") if part and not part.isdigit()]
+    named = [word for word in words if word not in ("query", "count", "entityinformation")]
+    child = f"{named[0].removesuffix('s')}{named[1]}" if len(named) > 1 else named[0]
+    return sorted({named[0], child})

@@ -173,11 +173,21 @@ class AutotaskSandbox(PsaSandbox):
     def answer(self, request: Request) -> Answer:
         """One request to the API."""
         try:
-            return self._answer(request)
+            answer = self._answer(request)
         except Failed as exc:
             return exc.answer
         except Refused as exc:
             return errors(str(exc))
+        self._tell_of_many(request)
+        return answer
+
+    def _tell_of_many(self, request: Request) -> None:
+        """Whoever waits for a ticket's notes to be read hears of it, also where those of several are."""
+        parts = request.path.strip("/").casefold().split("/")
+        tickets = _all_asked_for(request, "ticketid") if "ticketnotes" in parts and "query" in parts else []
+        for ticket in tickets if len(tickets) > 1 else ():
+            for read in self.watchers.notes_read:
+                read(ticket)
 
     def _tell(self, change: Change) -> None:
         if change.what == "note" and change.action != "Delete" and change.by in PROGRAMS:
@@ -264,7 +274,14 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _asked_for(request: Request, field: str) -> int | None:
     """The number that a question wants a field to have, where it wants just one."""
+    numbers = _all_asked_for(request, field)
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _all_asked_for(request: Request, field: str) -> list[int]:
+    """The numbers that a question wants a field to have, where it names them."""
     for one in _object(request.body).get("filter") or []:
-        if isinstance(one, dict) and str(one.get("field")).casefold() == field and one.get("op") == "eq":
-            return one["value"] if isinstance(one.get("value"), int) else None
-    return None
+        if isinstance(one, dict) and str(one.get("field")).casefold() == field and one.get("op") in ("eq", "in"):
+            value = one.get("value")
+            return [number for number in (value if isinstance(value, list) else [value]) if isinstance(number, int)]
+    return []
