@@ -245,7 +245,7 @@ async def test_a_status_that_mails_says_so_before_anybody_sets_it(psa: Sandbox, 
     psa.switch(status_mails=True)
     boards = (await halo.directory()).boards
     assert all(status.mails for board in boards for status in board.statuses)
-    assert "mail when set" in " ".join(finding.says for finding in await halo.check())
+    assert "New mails; In Progress mails" in " ".join(finding.says for finding in await halo.check())
     await halo.apply(ref(1001), change(Field.STATUS, "Scheduled"), "")
     assert [mail["why"] for mail in psa.mailbox()] == ["status Scheduled"]
 

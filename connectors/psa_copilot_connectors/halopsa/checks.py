@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from psa_copilot import AuthFailed, Finding, PsaError
-from psa_copilot_connectors.halopsa import outcomes
+from psa_copilot import AuthFailed, Finding, NotFound, PsaError, Rejected
+from psa_copilot_connectors.halopsa import acts, outcomes
+from psa_copilot_connectors.halopsa.changes import EVERY, NEWEST_CHANGE_FIRST, TICKETS
 from psa_copilot_connectors.halopsa.roster import Known
-from psa_copilot_connectors.halopsa.rows import Row, text
+from psa_copilot_connectors.halopsa.rows import Row, moment, number, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import Site
 
@@ -52,7 +55,10 @@ RIGHTS = (
     Right(
         "webhooks", "/Webhook", "warning", "no webhooks then, only polls; the agent needs to administer integrations"
     ),
+    Right("ticket rules", "/TicketRules", "warning", f"what they do to our writes only the canary shows; {SCOPES}"),
 )
+SAME_TIME = timedelta(minutes=10)
+"""An action and its ticket's lastactiondate differ by less, unless one of them is told in another zone."""
 
 
 async def check_rights(site: Site) -> list[Finding]:
@@ -95,21 +101,55 @@ def check_outcome(
 
 
 def check_outcomes(known: Known, settings: HaloPsaSettings, connection: str) -> list[Finding]:
-    """Both of ours; without the public one internal notes still go."""
+    """All of ours; without the public ones internal notes still go."""
+    shown = ["public_outcome", *(["resolution_outcome"] if settings.resolution_outcome else [])]
     return [
         check_outcome(known, settings.outcome, "outcome", connection, "fault"),
-        check_outcome(known, settings.public_outcome, "public_outcome", connection, "warning"),
+        *(check_outcome(known, getattr(settings, one), one, connection, "warning") for one in shown),
     ]
 
 
-def check_statuses(known: Known) -> list[Finding]:
-    """What statuses do by themselves, and whether we know which one closes."""
-    statuses = known.directory.boards[0].statuses if known.directory.boards else ()
-    mailing = [status.name for status in statuses if status.mails]
-    told = [Finding("warning", "statuses", f"mail when set: {', '.join(mailing)}")] if mailing else []
-    if not any(status.is_closed for status in statuses):
-        told.append(Finding("warning", "statuses", "none of them is known to close; name yours in `closed`"))
-    return told or [Finding("ok", "statuses", "none mails, and closing ones are known")]
+def check_setup(known: Known) -> list[Finding]:
+    """What the desk does by itself when we write."""
+    setup, names = known.setup, known.names
+    return [
+        *acts.check_statuses(setup["statuses"], names.closed),
+        *acts.check_types(setup["types"], names.statuses),
+        acts.check_rules(setup["rules"]),
+        acts.check_notifications(setup["notifications"]),
+    ]
+
+
+def check_webhooks(ours: list[Row]) -> list[Finding]:
+    """Ours should be one, and awake."""
+    asleep = [text(row, "url") for row in ours if row.get("active") is False or row.get("disabled")]
+    addresses = list(dict.fromkeys(text(row, "url") for row in ours))
+    found = [f"asleep: {', '.join(asleep)}; the daemon wakes it at its next start"] if asleep else []
+    if len(addresses) > 1:
+        found.append(f"registered at {', '.join(addresses)}: all but the address under web.url should go")
+    return [Finding("warning", "our webhooks", says) for says in found]
+
+
+async def check_zones(site: Site, settings: HaloPsaSettings) -> list[Finding]:
+    """Whether an action's own date and the one that its ticket tells of it are told in the zones that we think."""
+    try:
+        newest = await _last_acted(site)
+        told = await site.rows("/Actions", {"ticket_id": number(newest.get("id"))}, doing="read the newest actions")
+    except (NotFound, Rejected):
+        return []
+    dates = [when for row in told if (when := moment(row.get("datetime"), ZoneInfo(settings.action_zone)))]
+    acted = moment(newest.get("lastactiondate"), ZoneInfo(settings.zone))
+    if not dates or acted is None or abs(max(dates) - acted) < SAME_TIME:
+        return []
+    hours = (max(dates) - acted) / timedelta(hours=1)
+    key = f"connections.{site.connection}.action_zone"
+    says = f"those of actions are {hours:+.2f} h off from their tickets'; set {key} to the zone of your server"
+    return [Finding("warning", "dates", says)]
+
+
+async def _last_acted(site: Site) -> Row:
+    rows, _ = await site.page(TICKETS, {**EVERY, **NEWEST_CHANGE_FIRST}, 1, doing="find a ticket with actions")
+    return max(rows, key=lambda row: text(row, "lastactiondate"), default={})
 
 
 def recipes() -> list[Finding]:

@@ -23,6 +23,7 @@ from psa_copilot import (
     Hint,
     Http,
     LinkTo,
+    LogTime,
     Moment,
     PsaError,
     Pulled,
@@ -40,7 +41,7 @@ from psa_copilot_connectors.halopsa.fields import FIELDS, Fields
 from psa_copilot_connectors.halopsa.fingerprint import fingerprint
 from psa_copilot_connectors.halopsa.notes import Notes
 from psa_copilot_connectors.halopsa.roster import Roster
-from psa_copilot_connectors.halopsa.rows import stamp
+from psa_copilot_connectors.halopsa.rows import Row, stamp
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import Site
 from psa_copilot_connectors.halopsa.tickets import Tickets
@@ -58,11 +59,11 @@ class HaloPsa(Connector):
         history=True,
         fields=FIELDS,
         public_notes=True,
-        resolution_notes=False,
+        resolution_notes=True,
         hides_from_client_it=True,
         appointments=True,
         contacts=True,
-        time_entries=False,
+        time_entries=True,
         bookings=True,
         links=True,
         message_bumps_ticket="unknown",
@@ -98,9 +99,14 @@ class HaloPsa(Connector):
         findings = await checks.check_rights(self._site)
         if any(finding.level == "fault" for finding in findings):
             return [*findings, *checks.recipes()]
+        return [*findings, *await self._check_setup(me), *checks.recipes()]
+
+    async def _check_setup(self, me: Row) -> list[Finding]:
+        """What there is, and what it does by itself."""
         known, connection = await self._roster.read(), self.http.connection
-        findings += [checks.check_account(me, connection), *checks.check_statuses(known)]
-        return [*findings, *checks.check_outcomes(known, self.settings, connection), *checks.recipes()]
+        findings = [checks.check_account(me, connection), *checks.check_outcomes(known, self.settings, connection)]
+        findings += [*checks.check_setup(known), *await checks.check_zones(self._site, self.settings)]
+        return [*findings, *checks.check_webhooks(await self._registrations.maybe_ours())]
 
     async def directory(self) -> Directory:
         return (await self._roster.read()).directory
@@ -161,6 +167,8 @@ class HaloPsa(Connector):
                 return await self._notes.edit(ref, action)
             case ChangeField():
                 return await self._fields.change(ref, action)
+            case LogTime():
+                return await self._notes.log_time(ref, action, marker, self.http.psa_now())
             case Book():
                 return await self._calendars.book(ref, action)
             case LinkTo():
@@ -176,6 +184,8 @@ class HaloPsa(Connector):
                 return await self._notes.find_edit(ref, action)
             case ChangeField():
                 return await self._fields.find(ref, action)
+            case LogTime():
+                return await self._notes.find_time(ref, marker)
             case Book():
                 return await self._calendars.find(ref, action)
             case LinkTo():
@@ -186,7 +196,7 @@ class HaloPsa(Connector):
     # Webhooks
 
     async def read_webhook(self, delivery: Delivery) -> list[Hint]:
-        return webhooks.read(delivery, webhooks.secret(self.settings, self.http.connection), self.http)
+        return webhooks.read(delivery, self.settings, self.http)
 
     async def register_webhooks(self, url: str) -> None:
         await self._registrations.register(url)

@@ -31,6 +31,8 @@ from psa_copilot_connectors.halopsa.rows import Row, count, moment, number, text
 UNASSIGNED = "1"
 """The agent that stands for nobody."""
 OPENED = "opened"
+OPENING = ("dateoccurred", "details", "details_html", "user_id", "user_name")
+"""What of a ticket's record tells what it was opened with."""
 
 _AUDITED = {
     "summary": Field.TITLE,
@@ -186,7 +188,7 @@ def to_message(row: Row, ref: Ref, names: Names, accounts: frozenset[str], zone:
     return Message(
         remote_id=number(row.get("id")),
         ticket=ref,
-        kind=MessageKind.NOTE,
+        kind=_kind(row, by),
         by=by,
         author=text(row, "who") if by.is_human else "",
         author_id=author_of(row, names),
@@ -197,6 +199,11 @@ def to_message(row: Row, ref: Ref, names: Names, accounts: frozenset[str], zone:
         edited_at=edited if edited and edited > sent else None,
         has_attachment=count(row.get("attachment_count")) > 0,
     )
+
+
+def _kind(row: Row, by: ActorClass) -> MessageKind:
+    """Technicians' notes carry their time along and stay notes; what a program logs is time and nothing else."""
+    return MessageKind.TIME_ENTRY if by is ActorClass.INTEGRATION and row.get("timetaken") else MessageKind.NOTE
 
 
 def to_opening(row: Row, ref: Ref, zone: tzinfo) -> Message | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from psa_copilot import (
     AddNote,
     EditNote,
+    LogTime,
     Message,
+    Moment,
     NotFound,
     NotReady,
     Receipt,
@@ -20,9 +22,9 @@ from psa_copilot import (
     same_text,
     to_text,
 )
-from psa_copilot_connectors.halopsa import mapping, outcomes
+from psa_copilot_connectors.halopsa import bodies, mapping, outcomes
 from psa_copilot_connectors.halopsa.roster import Roster
-from psa_copilot_connectors.halopsa.rows import Row, moment, number
+from psa_copilot_connectors.halopsa.rows import Row, asked, count, moment, number
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import Site
 from psa_copilot_connectors.halopsa.tickets import Tickets
@@ -51,7 +53,7 @@ class Notes:
         return (opening, *messages) if opening else tuple(messages)
 
     async def _opening(self, ref: Ref) -> Message | None:
-        return mapping.to_opening(await self._tickets.row(ref.remote_id), ref, self._ticket_zone)
+        return mapping.to_opening(await self._tickets.opening(ref.remote_id), ref, self._ticket_zone)
 
     async def on(self, own: str) -> list[Row]:
         """The actions of a ticket, as Halo tells them."""
@@ -62,40 +64,79 @@ class Notes:
 
     async def add(self, ref: Ref, action: AddNote) -> Receipt:
         """Write one, with an outcome that does nothing besides."""
-        doing, internal = f"add a note to ticket {ref.remote_id}", action.place == "internal"
-        if action.place == "resolution" or action.notify:
-            raise Unsupported(self._site.connection, doing, "this connector neither mails nor writes resolutions")
-        outcome = await self._outcome(self._settings.outcome if internal else self._settings.public_outcome, doing)
-        body = {
-            "ticket_id": int(ref.remote_id),
-            "outcome_id": int(number(outcome.get("id"))),
-            "note": action.body,
-            "hiddenfromuser": internal,
-            "ishiddenfrominternalit": internal,
-            "sendemail": False,
-            "dont_do_rules": True,
-        }
+        doing = f"add a note to ticket {ref.remote_id}"
+        if action.notify:
+            raise Unsupported(self._site.connection, doing, "this connector mails nobody")
+        outcome = await self._outcome(self._settings.outcomes()[action.place], doing)
+        return self._receipt(await self._made(bodies.note(action, int(ref.remote_id), outcome), doing))
+
+    async def _made(self, body: Row, doing: str) -> Row:
+        """A new action, as it was answered; one that is shown to more people than it should be is told of."""
         told = await self._site.write(ACTIONS, body, doing=doing)
         if not number(told.get("id")):
             raise NotReady(self._site.connection, doing, "the answer tells no id", maybe_done=True)
+        if to := self._shown_to(told, body):
+            says = f"the PSA said yes and shows action {number(told['id'])} to {to}; take it away there"
+            raise Rejected(self._site.connection, doing, says)
+        return told
+
+    def _shown_to(self, told: Row, body: Row) -> str:
+        """Who can read it and should not. Nobody minds a client's own IT where no client has any."""
+        shown = {name for name in bodies.INSIDE if body[name] and told.get(name) is False}
+        if "hiddenfromuser" in shown:
+            return "the customer"
+        return "the client's own IT" if shown and self._settings.desk.co_managed else ""
+
+    async def log_time(self, ref: Ref, action: LogTime, marker: str, now: Moment) -> Receipt:
+        """Time of ours, ending now: an action too."""
+        doing = f"log time on ticket {ref.remote_id}"
+        outcome = await self._outcome(self._settings.outcome, doing)
+        start, end = (asked(when, self._zone) for when in (now - timedelta(minutes=action.minutes), now))
+        rate = self._settings.charge_rate
+        body = bodies.time_entry(action, int(ref.remote_id), outcome, (start, end), rate, marker)
+        told = await self._made(body, doing)
+        self._check_charge(told, doing)
         return self._receipt(told)
 
-    async def _outcome(self, wanted: str, doing: str) -> Row:
+    async def find_time(self, ref: Ref, marker: str) -> Receipt | None:
+        """Our time by its marker."""
+        row = await self._ours(ref, marker)
+        if row is None or not row.get("timetaken"):
+            return None
+        self._check_charge(row, f"log time on ticket {ref.remote_id}")
+        return self._receipt(row)
+
+    def _check_charge(self, row: Row, doing: str) -> None:
+        """Time was kept, and charged to nobody: a ticket type's own rate comes before what a request says."""
+        key, hours = number(row.get("id")), [row.get(name) for name in ("actionchargehours", "actionprepayhours")]
+        rate = count(row.get("chargerate"))
+        if rate not in (0, self._settings.charge_rate) or any(hours):
+            says = f"the PSA said yes and charges action {key} at rate {rate}; take it away there"
+            raise Rejected(self._site.connection, doing, says)
+        if not row.get("timetaken"):
+            raise Rejected(self._site.connection, doing, f"the PSA said yes and kept no time in action {key}")
+
+    async def _outcome(self, wanted: str, doing: str) -> int:
         outcome = await self._roster.find(lambda known: known.outcome(wanted))
         if outcome is None:
             raise Rejected(self._site.connection, doing, f"there is no outcome {wanted!r}")
         if traps := outcomes.does(outcome):
             says = f"the outcome {wanted!r} {', '.join(traps)}; make one that does nothing besides"
             raise Rejected(self._site.connection, doing, says)
-        return outcome
+        return int(number(outcome.get("id")))
 
     async def find(self, ref: Ref, marker: str) -> Receipt | None:
-        """Our note by its marker. Somebody who quotes our marker is not us, so the author counts too."""
+        """Our note by its marker."""
+        row = await self._ours(ref, marker)
+        return self._receipt(row) if row else None
+
+    async def _ours(self, ref: Ref, marker: str) -> Row | None:
+        """An action of ours. Somebody who quotes our marker is not us, so the author counts too."""
         known = await self._roster.at_hand()
         for row in await self.on(ref.remote_id):
             ours = mapping.author_of(row, known.names) == known.directory.ourselves
             if ours and marker_of(mapping.words_of(row)) == marker:
-                return self._receipt(row)
+                return row
         return None
 
     async def edit(self, ref: Ref, action: EditNote) -> Receipt:
@@ -106,9 +147,10 @@ class Notes:
         except NotFound as exc:
             await self._tickets.one(ref)  # where the ticket cannot be read either, that is the news
             raise Rejected(self._site.connection, doing, f"{exc.why}; somebody deleted it") from exc
-        told = await self._site.write(ACTIONS, _edited(ref, before, action), doing=doing)
+        told = await self._site.write(ACTIONS, bodies.edit(action, int(ref.remote_id), before), doing=doing)
         if number(told.get("id")) != action.note_id:
-            raise Rejected(self._site.connection, doing, "the PSA said yes and made another action")
+            says = f"the PSA said yes and made another action, {number(told.get('id'))}; take it away there"
+            raise Rejected(self._site.connection, doing, says)
         if not _reads(told, action.body):
             told = await self._shown(ref, action, doing)
         return self._receipt(told)
@@ -137,22 +179,6 @@ class Notes:
     def _receipt(self, row: Row) -> Receipt:
         at = moment(row.get("last_updated"), self._zone) or moment(row.get("actiondatecreated"), self._zone)
         return Receipt(remote_id=number(row.get("id")), at=at)
-
-
-def _edited(ref: Ref, before: Row, action: EditNote) -> Row:
-    """New words, and everything else as it was. Where there is HTML, the words are made from it."""
-    html = {"note_html": "<br>".join(escape(line, quote=False) for line in action.body.splitlines())}
-    return {
-        "id": int(action.note_id),
-        "ticket_id": int(ref.remote_id),
-        "outcome_id": int(number(before.get("outcome_id")) or 0),
-        "note": action.body,
-        **(html if before.get("note_html") else {}),
-        "hiddenfromuser": bool(before.get("hiddenfromuser", True)),
-        "ishiddenfrominternalit": bool(before.get("ishiddenfrominternalit", True)),
-        "sendemail": False,
-        "dont_do_rules": True,
-    }
 
 
 def _reads(row: Row, body: str) -> bool:

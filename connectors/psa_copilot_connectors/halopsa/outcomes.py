@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psa_copilot_connectors.halopsa.rows import Row
+from psa_copilot_connectors.halopsa.rows import Row, is_set
 
 _NUMBERS = {
     "sendemail": "mails",
@@ -34,14 +34,6 @@ _FLAGS = {
 
 def does(outcome: Row) -> list[str]:
     """What an outcome does besides keeping a note, in words; nothing is what we want."""
-    told = [words for name, words in _NUMBERS.items() if _is_set(outcome.get(name))]
+    told = [words for name, words in _NUMBERS.items() if is_set(outcome.get(name))]
     told += [words for name, words in _FLAGS.items() if outcome.get(name) is True]
     return list(dict.fromkeys(told))
-
-
-def _is_set(value: object) -> bool:
-    """Numbers above nothing; Halo writes -1 and 0 where there is none, and hours in fractions."""
-    try:
-        return float(str(value or 0)) > 0
-    except ValueError:
-        return bool(value)  # a GUID

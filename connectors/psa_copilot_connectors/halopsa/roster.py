@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from psa_copilot import Board, Directory, Moment, Priority
+from psa_copilot import Board, Directory, Moment, NotFound, Priority, Rejected
 from psa_copilot_connectors.halopsa import mapping
 from psa_copilot_connectors.halopsa.mapping import Names
 from psa_copilot_connectors.halopsa.rows import Row, count, number, text
@@ -21,6 +21,7 @@ BETWEEN_READS = timedelta(minutes=1)
 A_MOMENT = timedelta(seconds=30)
 TICKET_STATUS = 0
 FIRST_STATUS = "1"
+ACTS_BY_ITSELF: Mapping[str, Row] = {"/TicketRules": {}, "/Notification": {"showall": "true"}}
 EVERYBODY = {"includedisabled": "true", "includeapiagents": "true"}
 
 
@@ -116,7 +117,18 @@ class Roster:
         # Filters may be ignored without a word, so what came back is looked at again.
         told["statuses"] = [row for row in told["statuses"] if row.get("type") in (None, TICKET_STATUS)]
         told["categories"] = [row for row in told["categories"] if row.get("type_id") in (None, 1)]
-        return told
+        return told | await self._what_acts_by_itself()
+
+    async def _what_acts_by_itself(self) -> dict[str, list[Row]]:
+        """Rules and notifications, where we may read them; webhooks, ours among them, are none."""
+        rules, notifications = [await self._maybe(path, asked) for path, asked in ACTS_BY_ITSELF.items()]
+        return {"rules": rules, "notifications": [row for row in notifications if not row.get("webhook_id")]}
+
+    async def _maybe(self, path: str, asked: Row) -> list[Row]:
+        try:
+            return await self._site.rows(path, asked, doing="list what acts by itself")
+        except (NotFound, Rejected):
+            return []
 
     async def at_hand(self) -> Known:
         """What we know, read once if we know nothing yet."""
@@ -133,9 +145,11 @@ class Roster:
         return self._read_at is not None and timedelta() <= self._now() - self._read_at < span
 
     async def find(self, look: Callable[[Known], T | None]) -> T | None:
-        """Something by its label; an unknown one is looked up afresh once."""
+        """Something by its label; an unknown one is looked up afresh, unless that was done a moment ago."""
         found = look(self.known) if self.known else None
-        return found if found is not None else look(await self.read())
+        if found is not None or self._read_within(A_MOMENT):
+            return found
+        return look(await self.read())
 
     async def accounts(self) -> frozenset[str]:
         """Identifiers of API agents, ours among them, as the mapping wants them."""

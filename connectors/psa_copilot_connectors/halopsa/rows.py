@@ -68,3 +68,13 @@ def text(row: Row, key: str) -> str:
     """A text; empty when it is missing."""
     value = row.get(key)
     return value.strip() if isinstance(value, str) else ""
+
+
+def is_set(value: object) -> bool:
+    """Whether there is something: Halo writes -1 and 0 where there is nothing, and hours in fractions."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return float(str(value or 0)) > 0
+    except ValueError:
+        return bool(value)  # a GUID, or a name

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
-from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, SecretStr
@@ -77,6 +77,15 @@ class HaloPsaSettings(ConnectionSettings):
     public_outcome: str = Setting(
         "Public Note", description="Outcome of notes that the customer is meant to see; it must not mail either."
     )
+    resolution_outcome: str = Setting(
+        "", description="Outcome of resolution notes, which are shown and marked important; left out, public_outcome."
+    )
+    charge_rate: int = Setting(
+        0, ge=0, description="Number of the charge rate that charges nothing, for our own time; Halo's No Charge is 0."
+    )
+    webhook_auth: Literal["signature", "basic", "bearer"] = Setting(
+        "signature", description="How the PSA proves that a webhook is its own; signature is the safest."
+    )
     closed: frozenset[str] = Setting(
         frozenset({"Closed", "9"}), description="Statuses in which a ticket is closed, by name or id."
     )
@@ -93,12 +102,21 @@ class HaloPsaSettings(ConnectionSettings):
         root = (self.auth_url or self.url).removesuffix("/api")
         return root if root.endswith("/auth") else f"{root}/auth"
 
+    def outcomes(self) -> dict[str, str]:
+        """The outcome for each place that a note may be wished for."""
+        shown = self.public_outcome
+        return {"internal": self.outcome, "discussion": shown, "resolution": self.resolution_outcome or shown}
+
     def login(self) -> dict[str, str]:
         """The form that a token is asked for with."""
-        form = {
+        known = {"tenant": self.tenant} if self.tenant else {}
+        return known | {
             "grant_type": "client_credentials",
             "client_id": self.client_id,
             "client_secret": self.client_secret.get_secret_value().strip(),
             "scope": "all",
         }
-        return form | ({"tenant": self.tenant} if self.tenant else {})
+
+    def token(self) -> str:
+        """Where a token is asked for; some shared servers look for the tenant here, some in the form."""
+        return f"/token?{urlencode({'tenant': self.tenant})}" if self.tenant else "/token"

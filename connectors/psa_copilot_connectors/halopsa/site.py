@@ -125,7 +125,7 @@ class Site:
 
     async def _logged_in(self) -> _Token:
         doing, now = "log in", self._http.clock.now()
-        told = (await self._auth.ask("/token", form=self._settings.login(), doing=doing)).json
+        told = await self._told_of_login(doing)
         word = told.get("access_token") if isinstance(told, dict) else None
         if not isinstance(word, str) or not word:
             raise NotReady(self.connection, doing, "the answer holds no token")
@@ -133,6 +133,16 @@ class Site:
         ends = now + timedelta(seconds=life if isinstance(life, int) else USUAL_LIFE) - AHEAD
         api = self._http.at(self._settings.api(), headers={"Authorization": f"Bearer {word}"}, keys=KEYS)
         return _Token(api, now, max(ends, now + STALE))
+
+    async def _told_of_login(self, doing: str) -> Any:
+        """A server that does not know the tenant shows a page, which alone says nothing of the mend."""
+        try:
+            return (await self._auth.ask(self._settings.token(), form=self._settings.login(), doing=doing)).json
+        except NotReady as exc:
+            if "page instead of JSON" not in exc.why:
+                raise
+            keys = ", ".join(f"connections.{self.connection}.{key}" for key in ("url", "auth_url", "tenant"))
+            raise NotReady(self.connection, doing, f"{exc.why}; if it stays so, check {keys}") from exc
 
 
 def _rows(json: Any) -> list[Row] | None:

@@ -13,6 +13,8 @@ from psa_copilot_connectors.halopsa.rows import Row, number, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import PAGE, Site
 
+MANY = 1000
+"""Of so many tickets it is remembered what they were opened with."""
 FEW = 5
 """Of what blocks a close, so many are named."""
 
@@ -22,12 +24,27 @@ class Tickets:
 
     def __init__(self, site: Site, roster: Roster, settings: HaloPsaSettings) -> None:
         self._site, self._roster, self._zone = site, roster, ZoneInfo(settings.zone)
+        self._openings: dict[str, Row] = {}
         self._link = f"{settings.url.removesuffix('/api')}/tickets?id={{id}}"
 
     async def row(self, number_: str, **params: str) -> Row:
         """The record as Halo tells it."""
         asked = {"includedetails": "true", **params}
-        return await self._site.row(f"{TICKETS}/{number_}", asked, doing=f"read ticket {number_}")
+        row = await self._site.row(f"{TICKETS}/{number_}", asked, doing=f"read ticket {number_}")
+        if row.get("deleted") is True:
+            raise NotFound(self._site.connection, f"read ticket {number_}", "somebody deleted it")
+        self._remember(number_, row)
+        return row
+
+    async def opening(self, number_: str) -> Row:
+        """What a ticket was opened with, by its record; lists may leave it out. It hardly changes, so it is kept."""
+        return self._openings.get(number_) or await self.row(number_)
+
+    def _remember(self, number_: str, row: Row) -> None:
+        self._openings.pop(number_, None)
+        self._openings[number_] = {name: row.get(name) for name in mapping.OPENING}
+        if len(self._openings) > MANY:
+            self._openings.pop(next(iter(self._openings)))
 
     async def one(self, ref: Ref) -> Ticket:
         """The record as it stands."""
