@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -58,6 +59,15 @@ class TestControl:
         }  # fmt: skip
         assert state["people"] == {"left": 0}
         assert "." in state["now"]
+
+    def test_requests_at_one_time_are_counted_by_login_and_endpoint(self, psa: Sandbox, cw: httpx.Client) -> None:
+        psa.faults("slow=1")
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda number: cw.get(f"/service/tickets/{number}"), (1, 2, 3)))
+        psa.faults()
+        cw.get("/service/boards")
+        inside = {lane.rpartition("/service/")[2]: most for lane, most in psa.most_inside()["pub"].items()}
+        assert inside == {"tickets": 3, "boards": 1}
 
     def test_the_log_has_a_row_for_each_request_and_none_for_the_control(self, psa: Sandbox, cw: httpx.Client) -> None:
         cw.get("/service/tickets", params={"conditions": "id=1"})

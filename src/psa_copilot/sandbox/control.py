@@ -36,6 +36,7 @@ class Control:
             "switches": lambda _: self._world.switches.listed(),
             "notes": self._notes,
             "mailbox": lambda _: list(self._psa.mailbox()),
+            "traffic": lambda _: self._door.most_inside(),
             "callbacks": lambda _: self._world.postman.deliveries,
         }
         self._orders: dict[str, Callable[[Mapping[str, object]], object]] = {

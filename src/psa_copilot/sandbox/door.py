@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -72,11 +72,23 @@ class Door:
         self._clock = psa.world.clock
         self._switches = psa.world.switches
         self._minute: deque[datetime] = deque()
+        self._inside: Counter[tuple[str, str]] = Counter()
+        self._most_inside: Counter[tuple[str, str]] = Counter()
+
+    def most_inside(self) -> dict[str, dict[str, int]]:
+        """By login and endpoint, how many of its requests were under way at one time at most."""
+        told: dict[str, dict[str, int]] = {}
+        for (key, lane), most in sorted(self._most_inside.items()):
+            told.setdefault(key, {})[lane] = most
+        return told
 
     async def take(self, wire: Wire) -> None:
         """Serve one request to the PSA's API."""
         request = await wire.request()
         at = self._clock.now()
+        lane = self._psa.key_of(request), self._psa.lane_of(request)
+        self._inside[lane] += 1
+        self._most_inside[lane] = max(self._most_inside[lane], self._inside[lane])
         refused = self._psa.arrives(request)
         try:
             if refused:
@@ -84,6 +96,7 @@ class Door:
             else:
                 await self._let_in(wire, request, at)
         finally:
+            self._inside[lane] -= 1
             self._psa.leaves(request)
 
     async def _let_in(self, wire: Wire, request: Request, at: datetime) -> None:

@@ -105,6 +105,10 @@ class PsaSandbox(ABC):
     def failure(self, fault: str) -> Answer:
         """The PSA's own way to say `http_401`, `http_429`, `http_500` or `html_502`."""
 
+    def lane_of(self, request: Request) -> str:
+        """The endpoint that requests at one time are counted by: here the path without its numbers."""
+        return "/".join(part for part in request.path.casefold().split("/") if not part.isdigit())
+
     def arrives(self, request: Request) -> Answer | None:
         """Every request before anything else; an answer for one that is too much beside the others."""
         return None

@@ -80,6 +80,10 @@ class Sandbox:
         """All switches, their values and what they do."""
         return dict(self._get("switches"))
 
+    def most_inside(self) -> dict[str, dict[str, int]]:
+        """By login and endpoint, how many requests were under way at one time at most."""
+        return dict(self._get("traffic"))
+
     def inject(self, ticket: Mapping[str, object] | int | str, message: Mapping[str, object] | None = None) -> int:
         """A new ticket, or a message on one that is there; returns the id of the ticket, or of the note."""
         if isinstance(ticket, Mapping):

@@ -145,6 +145,10 @@ class AutotaskSandbox(PsaSandbox):
             return number if isinstance(number, int) else None
         return _asked_for(request, "ticketid")
 
+    def lane_of(self, request: Request) -> str:
+        """Threads are counted per entity."""
+        return self._limits.lane_of(request)
+
     def arrives(self, request: Request) -> Answer | None:
         """The vendor counts threads per entity, and requests per hour."""
         return self._limits.arrives(request)

@@ -60,6 +60,10 @@ class Limits:
             return errors(words, status=status)
         return Answer(status, words.encode() if how == "text" else b"", content_type="text/plain")
 
+    def lane_of(self, request: Request) -> str:
+        """The entity that a request is counted by."""
+        return self._thread(request)[1]
+
     def _thread(self, request: Request) -> tuple[str, str]:
         """What threads are counted by: the integration, and the entity, for a child its own or its path's first."""
         code, entity = request.headers.get("apiintegrationcode", ""), _entity(request)
