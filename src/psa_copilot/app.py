@@ -67,7 +67,7 @@ class Daemon:
         looks_up = LOOK_UP_OFF not in os.environ
         self.outbox = Outbox(config, store, self.lines, self.owed, looks_up=looks_up)
         self.relay = Relay(store, self.engine, clock)
-        self.learning = Learning(config, store, self.lines)
+        self.learning = Learning(config, store, self.lines, self.dispatch.finders)
         self.token = token_for(config.web.token, config.database_path)
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._registered: dict[str, datetime] = {}

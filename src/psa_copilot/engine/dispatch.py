@@ -15,6 +15,7 @@ from psa_copilot.actions import Action, AddNote, Book, ChangeField, EditNote, Li
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine import commands
 from psa_copilot.engine.cases import SUGGEST, Case, Verdict
+from psa_copilot.engine.finding import Finder
 from psa_copilot.engine.lines import Line, is_news, spoken_of_on
 from psa_copilot.engine.policy import judge, noise, stopped, time_to_live
 from psa_copilot.engine.spoken import Spoken
@@ -56,6 +57,11 @@ class Dispatch:
         self._plugins: dict[str, Plugin] = {
             name: one.plugin_class(one.settings) for name, one in config.plugins.items()
         }
+
+    @property
+    def finders(self) -> Mapping[str, Finder]:
+        """What finds similar tickets, by connection, where somebody has asked."""
+        return self._bench.finders
 
     async def close(self) -> None:
         """Let go of what the plugins' tools hold open."""

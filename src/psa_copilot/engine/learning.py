@@ -10,15 +10,15 @@ import asyncio
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from psa_copilot import logs
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.desk import Desk
+from psa_copilot.engine.finding import Finder, refresh
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.remembering import LooseMemory
 from psa_copilot.engine.views import confidential, origin_of
@@ -106,11 +106,18 @@ def learn(task: Lesson) -> int:
 class Learning:
     """The tick that lets plugins learn, one after the other."""
 
-    def __init__(self, config: Config, store: Store, lines: Mapping[str, Line]) -> None:
+    def __init__(
+        self, config: Config, store: Store, lines: Mapping[str, Line], finders: Mapping[str, Finder] | None = None
+    ) -> None:
         self._config, self._store, self._lines = config, store, lines
+        self._finders = finders if finders is not None else {}
 
     async def tick(self) -> None:
-        """Whoever has enough news to learn from learns."""
+        """Whoever has enough news to learn from learns, and an index that is far behind is brought up."""
+        for name, finder in self._finders.items():
+            if finder.is_behind:
+                await self._child(_refresh, self._config.database_path, name)
+                finder.renew()
         for line in self._lines.values():
             for plugin in self._config.plugins.values():
                 if line.directory is not None and learns(plugin) and self._is_due(line, plugin):
@@ -126,8 +133,12 @@ class Learning:
         return _is_enough(news, last, line.clock.now())
 
     async def _learn(self, task: Lesson) -> None:
-        """In a child, which a stop of the daemon ends at once."""
-        child = multiprocessing.get_context("spawn").Process(target=_in_child, args=(task,), daemon=True)
+        self._tell(task, await self._child(_learn, task))
+
+    @staticmethod
+    async def _child(work: Callable[..., None], *args: object) -> int | None:
+        """In a process of its own, which a stop of the daemon ends at once; returns its exit code."""
+        child = multiprocessing.get_context("spawn").Process(target=work, args=args, daemon=True)
         child.start()
         try:
             await asyncio.to_thread(child.join, LONGEST)
@@ -135,14 +146,14 @@ class Learning:
             if child.is_alive():
                 child.kill()
             child.join()
-        self._tell(task, child)
+        return child.exitcode
 
-    def _tell(self, task: Lesson, child: SpawnProcess) -> None:
+    def _tell(self, task: Lesson, code: int | None) -> None:
         told = {"connection": task.connection, "plugin": task.plugin.name}
         with self._store.reading() as tx:
             last = tx.memories.newest(task.connection, task.plugin.name)
-        if child.exitcode or last is None or last.at != task.now:
-            log.warning("learning_failed", **told, exit_code=child.exitcode)
+        if code or last is None or last.at != task.now:
+            log.warning("learning_failed", **told, exit_code=code)
         else:
             log.info("learned", **told, version=last.version, tickets=last.outcomes, seconds=last.seconds)
 
@@ -152,6 +163,15 @@ def _is_enough(news: int, last: MemoryVersionRow, now: datetime) -> bool:
     return since >= AGAIN_AFTER and (news >= max(AT_LEAST, SHARE * last.outcomes) or (since >= DAILY and news > 0))
 
 
-def _in_child(task: Lesson) -> None:
+def _learn(task: Lesson) -> None:
     os.nice(NICE)  # whatever comes in from the PSA goes first
     learn(task)
+
+
+def _refresh(database: Path, connection: str) -> None:
+    os.nice(NICE)
+    store = Store(database)
+    try:
+        refresh(store, connection)
+    finally:
+        store.close()

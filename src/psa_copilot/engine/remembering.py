@@ -10,6 +10,8 @@ from psa_copilot.memory import Rule
 from psa_copilot.store import Learning, Store, Thing
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from psa_copilot.memory import Kept
     from psa_copilot.text.classifier import Classifier
     from psa_copilot.text.outcome import Risk
@@ -114,26 +116,36 @@ class LooseMemory:
 
 def packed(thing: Kept) -> tuple[str, bytes, dict[str, Any]]:
     """Its kind, its arrays in one piece, and the rest as what JSON can hold."""
-    import numpy as np
-
     from psa_copilot.text.classifier import Classifier
 
     arrays, facts = thing.to_arrays()
-    file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
-    return (CHOICES if isinstance(thing, Classifier) else RISK), file.getvalue(), dict(facts)
+    return (CHOICES if isinstance(thing, Classifier) else RISK), stored(arrays), dict(facts)
 
 
 def unpacked(kind: str, data: bytes, facts: Mapping[str, Any]) -> Kept | None:
     """The thing again; None where another version of this program kept it, so that it is learned anew."""
-    import numpy as np
-
     from psa_copilot.text.classifier import Classifier
     from psa_copilot.text.outcome import Risk
 
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        held = {name: arrays[name] for name in arrays.files}
+    arrays = loaded(data)
     try:
-        return Classifier.from_arrays(held, facts) if kind == CHOICES else Risk.from_arrays(held, facts)
+        return Classifier.from_arrays(arrays, facts) if kind == CHOICES else Risk.from_arrays(arrays, facts)
     except (KeyError, ValueError):
         return None
+
+
+def stored(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays in one piece; nothing in it is ever run."""
+    import numpy as np
+
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def loaded(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays again."""
+    import numpy as np
+
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from psa_copilot.actions import Purpose
 from psa_copilot.config import Config
 from psa_copilot.desk import Desk, is_among
+from psa_copilot.engine.finding import Finder
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.policy import stopped_ticket
 from psa_copilot.engine.remembering import StoredMemory
@@ -63,8 +64,16 @@ class StoredPast:
 class MirroredTickets:
     """Tickets of one connection; those of another are not there."""
 
-    def __init__(self, store: Store, connection: str, line: Line | None, clients: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        connection: str,
+        line: Line | None,
+        clients: Sequence[str] = (),
+        finder: Finder | None = None,
+    ) -> None:
         self._store, self._connection, self._line, self._clients = store, connection, line, clients
+        self._finder = finder
 
     def get(self, ref: Ref) -> Ticket | None:
         """One mirrored ticket."""
@@ -106,7 +115,7 @@ class MirroredTickets:
 
     def similar(self, thread: Thread, most: int = 10, *, resolved: bool = False, own: bool = False) -> list[Similar]:
         """Tickets that are like this thread."""
-        raise NotImplementedError
+        return self._finder.similar(thread, most, resolved=resolved, own=own) if self._finder else []
 
     def meaning(self, board: str, status: str) -> Meaning | None:
         """The config's word, else what the PSA's flags say."""
@@ -159,6 +168,8 @@ class Bench:
         self._gateways: dict[str, Gateway] = {}
         self._clients: dict[str, tuple[datetime, list[str]]] = {}
         self._memories: dict[tuple[str, str], StoredMemory] = {}
+        self.finders: dict[str, Finder] = {}
+        """By connection, once somebody has looked for something similar there."""
 
     def tools(self, plugin: str, thread: Thread, line: Line) -> Tools:
         """The tools of one plugin for one thread."""
@@ -166,7 +177,7 @@ class Bench:
         return Tools(
             now=line.clock.now(),
             past=StoredPast(self._store, plugin, thread),
-            tickets=MirroredTickets(self._store, line.name, line, self._clients_of(line)),
+            tickets=MirroredTickets(self._store, line.name, line, self._clients_of(line), self._finder(line)),
             text=Text(),
             llm=self._llm(plugin, thread, line),
             standing=standing,
@@ -174,6 +185,9 @@ class Bench:
             directory=line.directory or Directory(),
             roster=StoredRoster(self._store, line),
         )
+
+    def _finder(self, line: Line) -> Finder:
+        return self.finders.setdefault(line.name, Finder(self._store, line))
 
     def _memory(self, connection: str, plugin: str) -> StoredMemory:
         return self._memories.setdefault((connection, plugin), StoredMemory(self._store, connection, plugin))

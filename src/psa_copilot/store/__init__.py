@@ -42,6 +42,7 @@ from psa_copilot.store.tables import (
     RunRow,
     WriteRow,
 )
+from psa_copilot.store.texts import Texts
 from psa_copilot.store.work import Due, Work
 
 __all__ = [
@@ -87,6 +88,7 @@ class Transaction:
         self.spending = Spending(session)
         self.memories = Memories(session)
         self.outcomes = Outcomes(session)
+        self.texts = Texts(session)
         self.past = Past(session)
 
 

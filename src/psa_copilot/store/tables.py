@@ -45,7 +45,12 @@ class TicketRow(SQLModel, table=True):
     """The mirror of one ticket; `value` is the whole frozen ticket, the columns are what queries need."""
 
     __tablename__ = "ticket"
-    __table_args__ = (Index("ix_ticket_open", "connection", "is_open", "remote_id"),)
+    __table_args__ = (
+        Index("ix_ticket_open", "connection", "is_open", "remote_id"),
+        Index("ix_ticket_seen", "connection", "seen_at", "remote_id"),
+        Index("ix_ticket_read", "connection", "messages_read_at", "remote_id"),
+        Index("ix_ticket_company", "connection", "company_id"),
+    )
 
     connection: str = Field(primary_key=True)
     remote_id: str = Field(primary_key=True)

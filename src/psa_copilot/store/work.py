@@ -36,6 +36,7 @@ class Due:
     row: int
     attempt: int
     partition: str
+    connection: str
 
     @property
     def id(self) -> str:
@@ -169,18 +170,21 @@ class Work:
     # -- the relay's view ------------------------------------------------------------------------------------
 
     def due(self, now: datetime, limit: int = 200) -> list[Due]:
-        """Open rows whose time has come, oldest first."""
-        changes = select(ChangeRow).where(ChangeRow.state == "open", col(ChangeRow.not_before) <= now)
-        writes = select(WriteRow).where(col(WriteRow.state).in_(OPEN_WRITES), col(WriteRow.not_before) <= now)
-        found = [
-            Due("change", row.id or 0, row.attempt, row.thread_id)
-            for row in self._session.exec(changes.order_by(col(ChangeRow.id)).limit(limit))
-        ]
-        found += [
-            Due("write", row.id or 0, row.attempt, f"{row.connection}/{row.ticket}")
-            for row in self._session.exec(writes.order_by(col(WriteRow.id)).limit(limit))
-        ]
-        return found
+        """Open rows whose time has come, of each connection the oldest ones, in turn: none waits for another's many."""
+        changes = select(ChangeRow.connection, ChangeRow.id, ChangeRow.attempt, ChangeRow.thread_id)
+        writes = select(WriteRow.connection, WriteRow.id, WriteRow.attempt, WriteRow.ticket)
+        of_changes = (ChangeRow.state == "open", col(ChangeRow.not_before) <= now)
+        of_writes = (col(WriteRow.state).in_(OPEN_WRITES), col(WriteRow.not_before) <= now)
+        found: list[list[Due]] = []
+        for name in sorted(self._session.exec(select(ChangeRow.connection).where(*of_changes).distinct())):
+            rows = changes.where(*of_changes, ChangeRow.connection == name).order_by(col(ChangeRow.id)).limit(limit)
+            found.append([Due("change", row or 0, at, thread, name) for _, row, at, thread in self._session.exec(rows)])
+        for name in sorted(self._session.exec(select(WriteRow.connection).where(*of_writes).distinct())):
+            rows = writes.where(*of_writes, WriteRow.connection == name).order_by(col(WriteRow.id)).limit(limit)
+            found.append(
+                [Due("write", row or 0, at, f"{name}/{on}", name) for _, row, at, on in self._session.exec(rows)]
+            )
+        return [item for turn in zip_longest(*found) for item in turn if item]
 
     def try_again(self, row: ChangeRow | WriteRow, at: datetime, why: str, *, counts: bool, most: int = 8) -> None:
         """This attempt is over; another one is due at `at`, unless it has failed too often."""

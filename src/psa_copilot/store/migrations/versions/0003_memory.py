@@ -1,4 +1,4 @@
-"""What plugins have learned: its versions, its arrays, and the rules that a human may remove."""
+"""What plugins have learned: its versions, its arrays, and the rules that a human may remove; finding tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +7,13 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+
+INDEXES = {
+    "ix_ticket_seen": ("seen_at", "remote_id"),
+    "ix_ticket_read": ("messages_read_at", "remote_id"),
+    "ix_ticket_company": ("company_id",),
+}
+"""For what follows the mirror, and for what looks at one client's tickets."""
 
 
 def upgrade() -> None:
@@ -45,9 +52,13 @@ def upgrade() -> None:
         sa.Column("at", sa.String(32), nullable=False),
         sa.PrimaryKeyConstraint("connection", "plugin", "name"),
     )
+    for name, columns in INDEXES.items():
+        op.create_index(name, "ticket", ["connection", *columns], unique=False)
 
 
 def downgrade() -> None:
     """Back."""
+    for name in INDEXES:
+        op.drop_index(name, "ticket")
     for table in ("rule", "memory_version", "memory"):
         op.drop_table(table)
