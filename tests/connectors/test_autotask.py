@@ -229,7 +229,7 @@ async def test_traces_tell_of_a_mail_to_the_customer(psa: Sandbox, at: Autotask)
     before = await at.traces(ref(1001))
     await at.apply(ref(1001), AddNote(body=signed("Recap: a", "summarize", marker), because="a test"), marker)
     after = await at.traces(ref(1001))
-    assert after.there.keys() - before.there.keys() == {"mail to the customer"}
+    assert after.there.keys() - before.there.keys() == {"mail to the customer", "mail 1"}
     assert len(psa.mailbox()) == 1
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
@@ -39,7 +37,7 @@ from psa_copilot import (
     Traces,
     Unsupported,
 )
-from psa_copilot_connectors.autotask import checks, mapping, webhooks
+from psa_copilot_connectors.autotask import checks, fingerprint, mapping, webhooks
 from psa_copilot_connectors.autotask.calendar import Calendar
 from psa_copilot_connectors.autotask.fields import WRITES, Fields
 from psa_copilot_connectors.autotask.notes import Notes, Said
@@ -85,7 +83,7 @@ class Autotask(Connector):
         super().__init__(settings, http)
         self._site = Site(settings, http)
         self._roster = Roster(self._site, settings)
-        self._tickets = Tickets(self._site, self._roster)
+        self._tickets = Tickets(self._site, self._roster, settings)
         self._notes = Notes(self._site, self._roster, self._tickets)
         self._fields = Fields(self._site, self._roster, self._tickets)
         self._looks = Looks(self._site, self._roster, self._tickets)
@@ -99,6 +97,11 @@ class Autotask(Connector):
     async def known_good(self) -> None:
         await self._threshold()
 
+    async def allowance(self) -> Allowance | None:
+        told = await self._threshold()
+        most, used = number(told, "externalRequestThreshold"), number(told, "currentTimeframeRequestCount")
+        return Allowance(left=max(0, most - used), most=most) if most and used is not None else None
+
     async def _threshold(self) -> Row:
         return await self._site.get("/ThresholdInformation", doing="read how many requests are left")
 
@@ -110,9 +113,19 @@ class Autotask(Connector):
         rights = await checks.check_rights(self._site)
         if any(finding.level == "fault" for finding in rights):
             return [*rights, *checks.recipes()]
-        known = await self._roster.read()
-        account = checks.check_account(known, self.http.connection)
-        return [*rights, account, checks.check_notes(known), threshold, *checks.recipes()]
+        known, name = await self._roster.read(), self.http.connection
+        return [
+            *rights,
+            *await checks.check_writes(self._site),
+            checks.check_account(known, name),
+            checks.check_notes(known),
+            threshold,
+            await checks.check_mails(self._site, known),
+            *checks.check_statuses(known, self.settings, name),
+            await checks.check_closing(self._site, self.settings, name),
+            *checks.check_webhooks(await self._registrations.sleeping()),
+            *checks.recipes(),
+        ]
 
     async def directory(self) -> Directory:
         self._work.forget()
@@ -123,15 +136,7 @@ class Autotask(Connector):
             yield [mapping.to_contact(row) for row in rows]
 
     async def fingerprint(self) -> str:
-        """Workflow rules are hidden, so this is of the values that they may go by."""
-        told = [await self._site.fields(entity) for entity in ("Tickets", "TicketNotes")]
-        lists = [[one.get("name"), one.get("picklistValues")] for fields in told for one in fields]
-        return hashlib.sha256(json.dumps(lists, sort_keys=True).encode()).hexdigest()
-
-    async def allowance(self) -> Allowance | None:
-        told = await self._threshold()
-        most, used = number(told, "externalRequestThreshold"), number(told, "currentTimeframeRequestCount")
-        return Allowance(max(0, most - used), most) if most and used is not None else None
+        return await fingerprint.fingerprint(self._site, self.settings)
 
     # Tickets
 
@@ -152,8 +157,8 @@ class Autotask(Connector):
         return await self._tickets.one(ref)
 
     async def messages(self, ticket: Ticket) -> Pulled:
-        number, row = ticket.ref.remote_id, await self._tickets.opening(ticket)
-        notes, times = await self._notes.on(number), await self._tickets.time_entries(number)
+        remote_id, row = ticket.ref.remote_id, await self._tickets.opening(ticket)
+        notes, times = await self._notes.on(remote_id), await self._tickets.time_entries(remote_id)
         if not notes and not times:
             await self._tickets.row(ticket.ref)  # a question about a ticket that is gone is answered with nothing
         return self._told(ticket, Said(row, notes, times), await self._roster.words_for([row, *notes]))

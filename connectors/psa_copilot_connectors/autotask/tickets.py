@@ -11,6 +11,7 @@ from psa_copilot import Expected, Moment, NotFound, NotReady, Ref, Rejected, Tic
 from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.roster import MATCH_ALL, Roster
 from psa_copilot_connectors.autotask.rows import Row, number, stamp, text, where
+from psa_copilot_connectors.autotask.settings import AutotaskSettings
 from psa_copilot_connectors.autotask.site import Site
 
 TICKETS = "Tickets"
@@ -41,8 +42,8 @@ class Changed:
 class Tickets:
     """The tickets of one database."""
 
-    def __init__(self, site: Site, roster: Roster) -> None:
-        self._site, self._roster = site, roster
+    def __init__(self, site: Site, roster: Roster, settings: AutotaskSettings) -> None:
+        self._site, self._roster, self._settings = site, roster, settings
         self._openings: OrderedDict[str, Row] = OrderedDict()
 
     async def row(self, ref: Ref) -> Row:
@@ -172,12 +173,33 @@ class Tickets:
         """What a close would step over: through the API the PSA itself looks at none of it."""
         await self.one(ref)  # of a ticket that is gone nothing is told
         found: list[str] = []
-        for what, look in (("checklist", self._undone), ("time", self._running), ("charges", self._charges)):
+        for what, look in (
+            ("record", self._unfilled),
+            ("checklist", self._undone),
+            ("time", self._running),
+            ("charges", self._charges),
+            ("incidents", self._open_incidents),
+        ):
             try:
                 found += await look(ref.remote_id)
             except (NotFound, Rejected) as exc:
                 found.append(f"its {what} cannot be looked at: {exc.why}")
         return found
+
+    async def _unfilled(self, remote_id: str) -> list[str]:
+        """Fields that this desk wants filled before a ticket is complete; the PSA does not tell which."""
+        if not self._settings.required_to_close:
+            return []
+        row = await self._site.item(f"/{TICKETS}/{remote_id}", doing=f"read ticket {remote_id}")
+        by_name = {name.casefold(): value for name, value in row.items()}
+        empty = [name for name in sorted(self._settings.required_to_close) if not by_name.get(name.casefold())]
+        return some("empty field that has to be filled", empty)
+
+    async def _open_incidents(self, remote_id: str) -> list[str]:
+        asked = (where("problemTicketId", "eq", int(remote_id)), where("status", "noteq", mapping.COMPLETE))
+        doing = f"list the incidents of ticket {remote_id}"
+        rows = await self._site.all(TICKETS, *asked, fields=("id", "ticketNumber"), doing=doing)
+        return some("open incident of this problem", [text(row, "ticketNumber") or str(row["id"]) for row in rows])
 
     async def _undone(self, remote_id: str) -> list[str]:
         on = where("ticketID", "eq", int(remote_id))

@@ -10,9 +10,9 @@ from psa_copilot_connectors.autotask import sla
 from psa_copilot_connectors.autotask.roster import Roster
 from psa_copilot_connectors.autotask.rows import Row, number, text, where
 from psa_copilot_connectors.autotask.site import Site
-from psa_copilot_connectors.autotask.tickets import Tickets
+from psa_copilot_connectors.autotask.tickets import TICKETS, Tickets
 
-NOTIFIED = "lastCustomerNotificationDateTime"
+NOTIFIED, SHOWN = "lastCustomerNotificationDateTime", "lastCustomerVisibleActivityDateTime"
 SLA = {
     "serviceLevelAgreementID": "SLA agreement",
     "serviceLevelAgreementHasBeenMet": "SLA met",
@@ -24,7 +24,8 @@ SLA = {
 _TOLD = frozenset(
     {"id", "title", "status", "priority", "queueID", "issueType", "subIssueType", "companyID", "contactID"}
     | {"assignedResourceID", "assignedResourceRoleID", "problemTicketId", "lastActivityDate"}
-    | {"lastActivityResourceID", "lastActivityPersonType", "lastTrackedModificationDateTime", NOTIFIED}
+    | {"lastActivityResourceID", "lastActivityPersonType", "lastTrackedModificationDateTime", "resolution"}
+    | {NOTIFIED, SHOWN}
 )
 _SHORT = 120
 
@@ -45,14 +46,17 @@ class Looks:
             "the checklist": self._checklist,
             "time": self._time,
             "charges": self._charges,
+            "incidents": self._incidents,
+            "secondary resources": self._helpers,
             "the history": self._history,
+            "the history of notifications, which tells of mails": self._mails,
         }
         for what, look in looks.items():
             try:
                 there |= await look(int(ref.remote_id))
             except (NotFound, Rejected) as exc:
                 unseen.append(f"{what}: {exc.why}")
-        return Traces(there=there, readers=await self._readers(row), unseen=tuple(unseen))
+        return Traces(there=there, readers=await self._readers(row, unseen), unseen=tuple(unseen))
 
     async def _checklist(self, ticket: int) -> Found:
         rows = await self._on(ticket, "TicketChecklistItems")
@@ -77,15 +81,39 @@ class Looks:
         rows = [row for row in await self._on(ticket, "TicketHistory") if number(row, "resourceID") != us]
         return {f"audit line {row['id']}": _short(row, "detail") for row in rows}
 
+    async def _incidents(self, ticket: int) -> Found:
+        asked = where("problemTicketId", "eq", ticket)
+        doing = f"list the incidents of ticket {ticket}"
+        rows = await self._site.all(TICKETS, asked, fields=("id", "title"), doing=doing)
+        return {f"child {row['id']}": _short(row, "title") for row in rows}
+
+    async def _helpers(self, ticket: int) -> Found:
+        words = (await self._roster.at_hand()).words
+        rows = await self._on(ticket, "TicketSecondaryResources")
+        return {f"secondary resource {row['id']}": words.identifier(number(row, "resourceID")) for row in rows}
+
+    async def _mails(self, ticket: int) -> Found:
+        rows = await self._on(ticket, "NotificationHistory")
+        return {
+            f"mail {row['id']}": f"{_short(row, 'templateName')} to {text(row, 'recipientEmailAddress') or 'nobody'}"
+            for row in rows
+        }
+
     async def _on(self, ticket: int, entity: str) -> list[Row]:
         return await self._site.all(entity, where("ticketID", "eq", ticket), doing=f"read {entity} of {ticket}")
 
-    async def _readers(self, row: Row) -> tuple[str, ...]:
-        """The contact, whom workflow rules mail."""
-        contact = number(row, "contactID")
-        if contact is None:
+    async def _readers(self, row: Row, unseen: list[str]) -> tuple[str, ...]:
+        """The contacts of the ticket, whom workflow rules mail."""
+        contacts = {number(row, "contactID")}
+        try:
+            more = await self._on(int(row["id"]), "TicketAdditionalContacts")
+            contacts |= {number(one, "contactID") for one in more}
+        except (NotFound, Rejected) as exc:
+            unseen.append(f"additional contacts: {exc.why}")
+        wanted = [one for one in contacts if one is not None]
+        if not wanted:
             return ()
-        rows = await self._site.those("Contacts", "id", [contact], ("id", "emailAddress"), doing="read the contact")
+        rows = await self._site.those("Contacts", "id", wanted, ("id", "emailAddress"), doing="read the contacts")
         return tuple(filter(None, (text(one, "emailAddress") for one in rows)))
 
 
@@ -95,6 +123,8 @@ def _of_record(row: Row) -> Found:
     fields = {f"field {name}": _shown(kept[name]) for name in kept.keys() - _TOLD - SLA.keys()}
     if NOTIFIED in kept:
         fields["mail to the customer"] = str(kept[NOTIFIED])
+    if SHOWN in kept:
+        fields["last word"] = str(kept[SHOWN])
     return fields | {SLA[name]: _shown(kept[name]) for name in SLA if name in kept}
 
 

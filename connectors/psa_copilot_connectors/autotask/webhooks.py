@@ -77,6 +77,13 @@ class Registrations:
         await self._complete(of, ours[0].number)
         await self._end(ours[1:])
 
+    async def sleeping(self) -> list[str]:
+        """Where those of ours point that the PSA has ended; none where we may not look."""
+        try:
+            return [one.url for of in KINDS for one in await self._of(of) if not one.is_active]
+        except Rejected:
+            return []
+
     async def remove(self, keep: str) -> list[str]:
         """End those that this connection has registered, but for one address; the addresses that have ended."""
         ours = [one for of in KINDS for one in await self._of(of)]

@@ -162,11 +162,13 @@ class Notes:
         """What a public note moves on its ticket: a technician's first one is the response."""
         moved = {"lastCustomerVisibleActivityDateTime": iso(at)}
         answered = self._tickets.row(note["ticketID"])["firstResponseDateTime"]
-        return moved if answered or by in (0, SYSTEM) else moved | {"firstResponseDateTime": iso(at)}
+        is_answer = not answered and by not in (0, SYSTEM) and not self._desk.is_api(by)
+        return moved | ({"firstResponseDateTime": iso(at)} if is_answer else {})
 
     def _touch(self, note: Row, former: Row | None, by: int, at: datetime) -> None:
         public = note["publish"] == PUBLIC
+        shown = public and former is None
         if public or self._records.switches.on("internal_note_bumps_ticket"):
-            self._tickets.bump(note["ticketID"], by, at, **(self._shown(note, by, at) if public else {}))
+            self._tickets.bump(note["ticketID"], by, at, **(self._shown(note, by, at) if shown else {}))
         action: Literal["Create", "Update"] = "Update" if former else "Create"
         self._records.tell(Change(note["ticketID"], "note", action, note, former, by, at))
