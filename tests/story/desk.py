@@ -107,6 +107,10 @@ class Desk:
         """The present value of a field."""
         return self._people.value(ticket, name)
 
+    def sla(self, ticket: int) -> tuple[object, ...]:
+        """How its SLA stands, and whether anybody is said to have answered."""
+        return self._people.sla(ticket)
+
     def notes(self, ticket: int) -> list[dict[str, Any]]:
         """All notes of a ticket that stand."""
         return self.sandbox.notes(ticket)

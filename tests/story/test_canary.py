@@ -22,15 +22,14 @@ from psa_copilot.errors import ConfigError, CopilotError, NotReady
 from psa_copilot.models import Ref
 from psa_copilot.store import CanaryRow, DecisionRow, Store, WriteRow
 from psa_copilot.testing.canary import clear
-from psa_copilot_connectors.connectwise.sandbox.switches import PLANTED
-from tests.connectors.sandbox_api import human
 from tests.story.conftest import Hire
 from tests.story.daemon import listening
-from tests.story.desk import Copilot, Desk, configured, set_field, summarize
+from tests.story.desk import HIGH, IN_PROGRESS, NEW, VENDOR, WAITING, Copilot, Desk, configured, set_field, summarize
+from tests.story.psas import needs
 from tests.story.test_stale import sweeper
 
 OURS = "Millbrook Paper"  # plays the MSP's own company
-QUIET_STATUS = "Waiting customer"  # one that means nothing to the SLA
+QUIET_STATUS = WAITING  # one that means nothing to the SLA
 NOTES = ["add_note internal", "edit_note"]
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 PATIENCE = 120
@@ -61,7 +60,7 @@ class Trying:
         return Ref(connection="main", remote_id=str(self.ticket))
 
     def has_no_mail(self) -> bool:
-        return [mail for mail in self.psa.sandbox.mailbox() if mail["by"] == "copilot"] == []
+        return not any(mail["ticket"] == self.ticket for mail in self.psa.sandbox.mailbox())
 
     def rows(self) -> dict[str, CanaryRow]:
         return {row.kind: row for row in self.look(lambda tx: tx.ledger.canaries("main"))}
@@ -149,7 +148,7 @@ async def test_what_happened_before_the_canary_came_home_is_history(canary: Brin
 
 
 async def test_a_suggestion_is_a_note_and_needs_its_canary_too(canary: Bring, copilot: Hire, psa: Desk) -> None:
-    asks = set_field("Priority 2 - High", "blank", mode="suggest")
+    asks = set_field(HIGH, "blank", mode="suggest")
     report = await canary(asks).flies(only=("change_field priority",))
     assert states(report)["change_field priority"] == "clean", found(report)
     one = await copilot(asks, accept_risk=False)
@@ -166,7 +165,7 @@ async def test_a_suggestion_is_a_note_and_needs_its_canary_too(canary: Bring, co
 
 
 async def test_fields_are_put_back(canary: Bring, psa: Desk) -> None:
-    test = canary(set_field("In Progress", field="status"))
+    test = canary(set_field(IN_PROGRESS, field="status"))
     report = await test.flies()
 
     assert states(report) == {"change_field status": "clean"}, found(report)
@@ -176,13 +175,17 @@ async def test_fields_are_put_back(canary: Bring, psa: Desk) -> None:
 
 
 async def test_all_kinds_that_there_are(canary: Bring, psa: Desk) -> None:
+    can, fields = psa.kind.connector.can, ("title", "category", "assignee", "status", "board")
     kinds = (
-        *("add_note internal", "add_note discussion", "add_note resolution", "edit_note", "change_field title"),
-        *("change_field category", "change_field assignee", "change_field status", "change_field board"),
-        *("log_time", "book", "link_to"),
+        *("add_note internal", "edit_note", *(f"change_field {name}" for name in fields)),
+        *("add_note discussion",) * can.public_notes,
+        *("add_note resolution",) * can.resolution_notes,
+        *("log_time",) * can.time_entries,
+        *("book",) * can.bookings,
+        *("link_to",) * can.links,
     )
     test = canary(summarize(), allow=["time_entry", "appointment", "link"])
-    psa.patches(test.ticket, [{"op": "replace", "path": "owner", "value": {"identifier": "mruiz"}}])
+    psa.sets(test.ticket, "assignee", psa.names.marta)
     parent = psa.ticket("Another one.", title="Another test of ours")
     report = await test.flies(only=kinds, parent=str(parent))
 
@@ -190,19 +193,19 @@ async def test_all_kinds_that_there_are(canary: Bring, psa: Desk) -> None:
     assert psa.value(test.ticket, "status") == QUIET_STATUS
     assert all(note["text"].startswith("Withdrawn") for note in psa.ours(test.ticket))
     told = "\n".join(report.left)
-    assert "time entry" in told
-    assert "appointment" in told
-    assert "field parent" in told
+    assert ("time entry" in told) == can.time_entries
+    assert ("appointment" in told) == can.bookings
+    assert ("field parent" in told) == can.links
 
 
 async def test_a_priority_moves_the_sla_unless_that_is_allowed(canary: Bring) -> None:
-    test = canary(set_field("Priority 2 - High", sla="fixed"))
-    test.psa.sets(test.ticket, "status", "New")
+    test = canary(set_field(HIGH, sla="fixed"))
+    test.psa.sets(test.ticket, "status", NEW)
     report = await test.flies()
     assert states(report) == {"change_field priority": "refused"}
     assert "SLA's target" in found(report)
 
-    may = replace(test, config=replace(test.config, plugins={"set_field": set_field("Priority 2 - High")}))
+    may = replace(test, config=replace(test.config, plugins={"set_field": set_field(HIGH)}))
     report = await may.flies()
     assert states(report) == {"change_field priority": "clean"}, found(report)
 
@@ -224,8 +227,9 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("switch", PLANTED)
+@pytest.mark.parametrize("switch", NAMED)
 async def test_each_planted_side_effect_is_found_and_named(canary: Bring, psa: Desk, switch: str) -> None:
+    needs(psa.kind, switch=switch)
     test = canary(summarize())
     psa.sandbox.switch(**{switch: True})
     report = await test.flies(mailbox=lambda _: True)  # whatever the human says
@@ -250,6 +254,7 @@ RULES = {
 async def test_what_the_desk_has_set_up_is_found_where_it_concerns_us(
     canary: Bring, psa: Desk, switch: str, named: str
 ) -> None:
+    needs(psa.kind, switch=switch)
     test = canary(summarize())
     psa.sandbox.switch(**{switch: True})
     report = await test.flies()
@@ -258,7 +263,8 @@ async def test_what_the_desk_has_set_up_is_found_where_it_concerns_us(
 
 
 async def test_a_rule_that_takes_a_field_back_is_found(canary: Bring, psa: Desk) -> None:
-    test = canary(set_field("Priority 2 - High"))
+    needs(psa.kind, switch="rule_reverts_field")
+    test = canary(set_field(HIGH))
     psa.sandbox.switch(rule_reverts_field=True, rules_delay=30)
     report = await test.flies()
     assert states(report) == {"change_field priority": "refused"}
@@ -266,6 +272,7 @@ async def test_a_rule_that_takes_a_field_back_is_found(canary: Bring, psa: Desk)
 
 
 async def test_what_cannot_be_looked_at_is_said(canary: Bring, psa: Desk) -> None:
+    needs(psa.kind, switch="audit_right")
     test = canary(summarize())
     psa.sandbox.switch(audit_right=False, planted_mail_to_contact=True)
     report = await test.flies()
@@ -275,6 +282,8 @@ async def test_what_cannot_be_looked_at_is_said(canary: Bring, psa: Desk) -> Non
 
 @pytest.mark.parametrize("switch", ["planted_note", "planted_mail_to_contact", "planted_sla_responded"])
 async def test_what_a_rule_does_minutes_later_is_found_too(canary: Bring, psa: Desk, switch: str) -> None:
+    needs(psa.kind, switch=switch)
+    needs(psa.kind, switch="rules_delay")
     test = canary(summarize())
     psa.sandbox.switch(**{switch: True, "rules_delay": 300})
     report = await test.flies(mailbox=lambda _: True)
@@ -284,7 +293,8 @@ async def test_what_a_rule_does_minutes_later_is_found_too(canary: Bring, psa: D
 
 
 async def test_one_kind_is_refused_and_the_other_is_not(canary: Bring, psa: Desk) -> None:
-    test = canary(summarize(), set_field("In Progress", field="status"))
+    needs(psa.kind, switch="rule_adds_time")
+    test = canary(summarize(), set_field(IN_PROGRESS, field="status"))
     psa.sandbox.switch(rule_adds_time=True)  # a rule logs time on a change of status
     report = await test.flies()
 
@@ -293,8 +303,11 @@ async def test_one_kind_is_refused_and_the_other_is_not(canary: Bring, psa: Desk
 
 
 async def test_a_mail_that_only_the_human_sees(canary: Bring, psa: Desk) -> None:
+    unseen = psa.kind.hides_mails
+    needs(psa.kind, switch="planted_mail_to_contact")
+    needs(psa.kind, switch=unseen)
     test = canary(summarize())
-    psa.sandbox.switch(planted_mail_to_contact=True, mails_in_audit_trail=False)
+    psa.sandbox.switch(**{"planted_mail_to_contact": True, unseen: False})
     report = await test.flies()
     assert report.mailbox == "mail"
     assert states(report) == dict.fromkeys(NOTES, "refused")
@@ -311,10 +324,10 @@ async def test_nothing_is_clean_before_somebody_has_looked_into_the_mailbox(cana
 
 
 async def test_a_right_that_is_missing_is_found_here_and_not_at_night(canary: Bring, psa: Desk) -> None:
-    psa.sandbox.switch(notes_right=False)
+    psa.sandbox.switch(**{psa.kind.right_to_notes: False})
     report = await canary(summarize()).flies()
     assert states(report) == dict.fromkeys(NOTES, "refused")
-    assert "the PSA refused it: HTTP 403" in found(report)
+    assert "the PSA refused it: HTTP " in found(report)
 
 
 # -- how long it holds -------------------------------------------------------------------------------------------
@@ -323,7 +336,7 @@ async def test_a_right_that_is_missing_is_found_here_and_not_at_night(canary: Br
 async def test_a_changed_board_ends_it(canary: Bring, copilot: Hire, psa: Desk) -> None:
     test = canary(summarize())
     assert (await test.flies()).is_clean
-    psa.sandbox.switch(board_sends_to_resource=True)
+    psa.kind.changes_settings(psa.sandbox)
     one = await copilot(summarize(), accept_risk=False)
     ticket = psa.ticket(messages=4)
     await one.settle()
@@ -435,6 +448,7 @@ def test_the_command_says_how_it_went(terminal: Terminal) -> None:
 
 
 def test_the_command_fails_where_something_was_set_off(terminal: Terminal) -> None:
+    needs(terminal.psa.kind, switch="planted_note")
     terminal.psa.sandbox.switch(planted_note=True)
     told = terminal.told(*TYPED, f"main/{terminal.ticket}", code=1)
     assert not told["clean"]
@@ -512,7 +526,7 @@ async def test_a_wait_of_seconds_is_no_wait(canary: Bring) -> None:
 
 
 def everybody() -> tuple[EnabledPlugin, ...]:
-    return summarize(), sweeper(), set_field("Waiting vendor", "blank", field="status", sla="fixed")
+    return summarize(), sweeper(), set_field(VENDOR, "blank", field="status", sla="fixed")
 
 
 async def test_where_everything_mails_nothing_leaves_observe(canary: Bring, copilot: Hire, psa: Desk) -> None:
@@ -527,7 +541,7 @@ async def test_where_everything_mails_nothing_leaves_observe(canary: Bring, copi
     one = await copilot(*everybody(), accept_risk=False)
     tickets = await a_day(one, psa)
     assert [psa.writes(ticket) for ticket in tickets] == [[], [], []]
-    assert [mail for mail in psa.sandbox.mailbox()[mails:] if mail["by"] == "copilot"] == []
+    assert [mail for mail in psa.sandbox.mailbox()[mails:] if mail["by"] == psa.kind.mails_by] == []
 
 
 async def test_where_nothing_does_a_day_of_all_plugins_mails_nobody_and_moves_no_sla(
@@ -540,9 +554,9 @@ async def test_where_nothing_does_a_day_of_all_plugins_mails_nobody_and_moves_no
     one = await copilot(*everybody(), accept_risk=False)
     tickets = await a_day(one, psa)
     assert all(psa.ours(ticket) for ticket in tickets)
-    assert [psa.value(ticket, "status") for ticket in tickets] == ["Waiting vendor"] * 3
+    assert [psa.value(ticket, "status") for ticket in tickets] == [VENDOR] * 3
     assert psa.sandbox.mailbox() == []
-    assert [sla(psa, ticket) for ticket in tickets] == [sla(psa, test.ticket)] * 3
+    assert [psa.sla(ticket) for ticket in tickets] == [psa.sla(test.ticket)] * 3
 
 
 async def a_day(one: Copilot, psa: Desk) -> list[int]:
@@ -557,16 +571,9 @@ async def a_day(one: Copilot, psa: Desk) -> list[int]:
     return tickets
 
 
-def sla(psa: Desk, ticket: int) -> tuple[str, object]:
-    """The target, which waits in such a status, and whether anybody is said to have answered."""
-    with human(psa.url) as client:
-        row = client.get(f"/service/tickets/{ticket}").raise_for_status().json()
-    return row["slaStatus"], row.get("dateResponded")
-
-
 async def test_the_daemon_says_which_plugins_wait_for_a_canary(canary: Bring, copilot: Hire, psa: Desk) -> None:
     with listening() as said:
-        one = await copilot(summarize(), set_field("In Progress", field="status"), accept_risk=False)
+        one = await copilot(summarize(), set_field(IN_PROGRESS, field="status"), accept_risk=False)
     held = {line["plugin"]: line["kinds"] for line in said.all("kept_in_observe")}
     missing = [f"{kind}: missing" for kind in NOTES]
     assert held == {"summarize": missing, "set_field": ["change_field status: missing"]}

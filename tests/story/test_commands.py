@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from psa_copilot.sandbox import Sandbox, spawned
+from tests.story.psas import CHOSEN
 
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 PATIENCE = 40.0
@@ -28,11 +29,10 @@ class Desk:
         self.psa, self.folder = psa, folder
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("PSA_COPILOT_")}
         self.vpn = str(min(note["ticket"] for note in psa.notes()))
-        connection = {"use": "connectwise", "url": psa.url, "company": "sandbox", "client_id": "any"}
-        keys = {"public_key": "pub", "private_key": "priv", "poll_every": "1s", "accept_risk": True}
+        keys = {"url": psa.url, "poll_every": "1s", "accept_risk": True, "rate": 6000}
         settings = {
             "web": {"listen": "127.0.0.1:0"},
-            "connections": {"main": connection | keys},
+            "connections": {"main": {**CHOSEN.connection, **keys}},
             "plugins": {"summarize": {"mode": "act"}},
         }
         (folder / "config.yaml").write_text(json.dumps(settings))
@@ -64,7 +64,7 @@ class Desk:
             time.sleep(0.2)
 
     def recaps(self) -> list[str]:
-        return [str(note["text"]) for note in self.psa.notes(int(self.vpn)) if note["versions"][0]["by"] == "copilot"]
+        return [str(note["text"]) for note in self.psa.notes(int(self.vpn)) if note["author"] == CHOSEN.names.copilot]
 
     def written(self) -> list[int]:
         rows = self.told("ledger", "--ticket", f"main/{self.vpn}", "--verdict", "written")
@@ -73,7 +73,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with spawned("connectwise", scenario=TALK) as psa:
+    with spawned(CHOSEN.sandbox.name, scenario=TALK, switches=CHOSEN.limits_off) as psa:
         yield Desk(psa, tmp_path)
 
 

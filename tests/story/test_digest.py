@@ -17,12 +17,14 @@ import pytest
 from psa_copilot.models import Field, Ref
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.store import Store
-from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
+from tests.story.psas import CHOSEN
 
 pytestmark = pytest.mark.timeout(300)  # whole commands, on machines that are busy with other things
 
 NOW = datetime.now(UTC)
-LOW, HIGH, CRITICAL = "Priority 3 - Medium", "Priority 2 - High", "Priority 1 - Critical"
+NAMES = CHOSEN.names
+IN_PROGRESS, WAITING = NAMES.in_progress, NAMES.waiting
+LOW, HIGH, CRITICAL = NAMES.medium, NAMES.high, NAMES.critical
 INES, MARTA, AWAY, LEFT = "Ines Dahl", "Marta Ruiz", "Tobi Okafor", "Petra Novak"
 NASTY = 'Fan </td><script>alert("x")</script> & noise'
 LONG_TALK = [
@@ -40,7 +42,13 @@ def ago(**time: float) -> str:
 def ticket(number: int, title: str, hours: float, *said: tuple[str, str, float], **more: Any) -> dict[str, Any]:
     usual = {"board": "Help Desk", "company": "Millbrook Paper", "contact": "Gus Fenwick", "priority": LOW}
     messages = [{"role": role, "text": text, "at": ago(hours=at)} for role, text, at in said]
-    found = {"id": number, "title": title, "opened_at": ago(hours=hours), "messages": messages, "status": "In Progress"}
+    found = {
+        "id": number,
+        "title": title,
+        "opened_at": ago(hours=hours),
+        "messages": messages,
+        "status": NAMES.in_progress,
+    }
     return usual | found | {"assignee": INES} | more
 
 
@@ -59,16 +67,19 @@ def handed(field: str, *names: str) -> list[dict[str, str]]:
 
 def desk() -> list[dict[str, Any]]:
     parked = ("customer", "It is still down, and nobody came.", 130.0)
-    there_and_back = [*handed("status", "Closed"), {"at": ago(hours=30), "field": "status", "to": "In Progress"}]
+    there_and_back = [
+        *handed("status", NAMES.closed),
+        {"at": ago(hours=30), "field": "status", "to": IN_PROGRESS},
+    ]
     return [
-        ticket(7001, "Till dead", 200, asks(180), answers(170), parked, status="Waiting customer", assignee=AWAY)
+        ticket(7001, "Till dead", 200, asks(180), answers(170), parked, status=WAITING, assignee=AWAY)
         | {"priority": HIGH},
         ticket(7002, NASTY, 80, asks(78), company="Alder <i>Dental</i>"),
         ticket(7003, "Thanked", 90, asks(80), answers(79), ("customer", "Thank you so much!", 70.0)),
-        ticket(7004, "Cold room warm", 2, asks(2), priority=CRITICAL, status="New"),
+        ticket(7004, "Cold room warm", 2, asks(2), priority=CRITICAL, status=NAMES.new),
         ticket(7005, "Badge for a visitor", 5, asks(5), answers(1), assignee=""),
-        ticket(7006, "Laptop, Friday", 99, asks(99), answers(2), status="Scheduled"),
-        ticket(7007, "Router swap", 99, asks(99), answers(2), status="Scheduled"),
+        ticket(7006, "Laptop, Friday", 99, asks(99), answers(2), status=NAMES.scheduled),
+        ticket(7007, "Router swap", 99, asks(99), answers(2), status=NAMES.scheduled),
         ticket(7008, "Phone dead", 20, asks(20), answers(1), assignee=LEFT),
         ticket(7009, "VPN drops", 150, asks(150), answers(2), history=handed("assignee", MARTA, INES, MARTA)),
         ticket(7010, "Mail lost", 150, asks(150), answers(2), history=there_and_back),
@@ -84,12 +95,11 @@ class Look:
 
     def __init__(self, folder: Path, psa: Sandbox) -> None:
         self._folder, self._psa = folder, psa
-        access = {"company": "sandbox", "public_key": "pub", "private_key": "priv", "client_id": "any"}
         self.config = folder / "config.yaml"
         self.config.write_text(
             json.dumps(
                 {
-                    "connections": {"main": {"use": "connectwise", "url": psa.url, "rate": 60_000, **access}},
+                    "connections": {"main": {**CHOSEN.connection, "url": psa.url, "rate": 60_000}},
                     "plugins": {"summarize": {"mode": "observe"}},
                     "stop": {"board": ["Internal IT"]},
                 }
@@ -122,7 +132,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Look]:
     folder = tmp_path_factory.mktemp("digest")
     file = folder / "tickets.jsonl"
     file.write_text("".join(json.dumps(one) + "\n" for one in desk()))
-    with running(ConnectWiseSandbox, tickets=file) as psa:
+    with running(CHOSEN.sandbox, tickets=file, switches=CHOSEN.limits_off) as psa:
         psa.record("time_off", by=AWAY, starts="-1h", ends="+10h")
         psa.record("leaver", by=LEFT)
         psa.record("appointment", ticket=7007, by=INES, starts="+20h", minutes=60)
@@ -166,7 +176,7 @@ def test_the_first_line_is_one_ticket_with_client_and_age(look: Look) -> None:
 
 
 def test_each_line_says_why(look: Look) -> None:
-    assert "while the status still says Waiting customer" in look.why("unanswered", 7001)
+    assert f"while the status still says {WAITING}" in look.why("unanswered", 7001)
     assert look.why("nothing_scheduled", 7006) == "its status is Scheduled, and there is no appointment"
     assert "Petra Novak" in look.why("owner_gone", 7008)
     assert look.why("ping_pong", 7009).endswith("Ines Dahl → Marta Ruiz")
@@ -276,7 +286,11 @@ def test_a_later_sync_goes_on_from_there_and_owes_nothing(look: Look) -> None:
             history = tx.mirror.field_events(Ref(connection="main", remote_id="7009"), Field.ASSIGNEE)
     finally:
         store.close()
-    assert [event.after for event in history] == ["mruiz", "idahl", "mruiz"]  # once, whoever read it how often
+    assert [event.after for event in history] == [
+        NAMES.marta,
+        NAMES.ines,
+        NAMES.marta,
+    ]  # once, whoever read it how often
 
 
 def test_without_a_mirror_there_is_nothing_to_tell(look: Look, tmp_path: Path) -> None:

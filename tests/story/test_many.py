@@ -13,12 +13,11 @@ import pytest
 
 from psa_copilot import app
 from psa_copilot.engine.sweeps import release
-from psa_copilot.sandbox import running
 from psa_copilot.testing.model_server import ScriptedModel, model_server
-from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.story.conftest import Hire
 from tests.story.daemon import most_in_a_minute
-from tests.story.desk import BOARD, Copilot, Desk, summarize, until
+from tests.story.desk import BOARD, IN_PROGRESS, NEW, WAITING, Copilot, Desk, open_desk, summarize, until
+from tests.story.psas import Psa
 from tests.story.test_stale import sweeper
 
 OLD, ALERTS, AN_HOUR = 2_000, 120, 2_000
@@ -33,22 +32,20 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.fixture
-def psa(tmp_path: Path) -> Iterator[Desk]:
+def psa(tmp_path: Path, kind: Psa) -> Iterator[Desk]:
     """A desk on which nothing has moved for weeks."""
     lines = tmp_path / "old.jsonl"
     opened = datetime.now(UTC) - timedelta(days=40)
-    states = ("New", "In Progress", "Waiting customer")
+    states = (NEW, IN_PROGRESS, WAITING)
     with lines.open("w", encoding="utf-8") as file:
         for number in range(OLD):
             at = (opened + timedelta(minutes=number)).isoformat()
             ticket = {"title": f"Printer {number}", "board": BOARD, "status": states[number % 3], "opened_at": at}
             said = [{"role": "customer", "text": "It prints blank pages.", "at": at}]
             file.write(json.dumps(ticket | {"company": f"Client {number % 9}", "messages": said}) + "\n")
-    with running(ConnectWiseSandbox, tickets=lines) as sandbox:
-        sandbox.speed(SPEED)
-        desk = Desk(sandbox)
+    with open_desk(tmp_path, kind, tickets=lines) as desk:
+        desk.sandbox.speed(SPEED)
         yield desk
-        desk.close()
 
 
 @pytest.fixture
@@ -59,8 +56,7 @@ def model() -> Iterator[ScriptedModel]:
 
 def tickets_written_to(psa: Desk) -> list[int]:
     """The copilot's requests that change a ticket or its notes: which one."""
-    rows = [row for row in psa.our_requests("POST", "PATCH", "PUT", "DELETE") if "/service/tickets/" in row["path"]]
-    return [int(row["path"].partition("/service/tickets/")[2].split("/")[0]) for row in rows]
+    return [one.ticket for one in psa.writes() if one.ticket]
 
 
 def held(one: Copilot) -> int:

@@ -22,7 +22,6 @@ import pytest
 
 from psa_copilot.clock import duration
 from psa_copilot.sandbox import Sandbox, running
-from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.story.daemon import (
     CONNECTION,
     LONG,
@@ -39,6 +38,7 @@ from tests.story.daemon import (
     watching,
     write_config,
 )
+from tests.story.psas import CHOSEN, needs
 
 TICKETS = 20
 RETRY_AFTER = 2.0
@@ -77,7 +77,7 @@ class Outage:
     def end(self, psa: Sandbox) -> None:
         psa.faults()
         if self.switches:
-            psa.switch(keys_rotated=False)
+            psa.switch(**dict.fromkeys(self.switches, False))
 
 
 REFUSED = Outage("refused", 6, 62, faults="refuse=1")
@@ -85,15 +85,16 @@ OUTAGES = (
     REFUSED,
     Outage("locked out", 5, 32, faults="http_401=1"),
     Outage("storm", 8, 62, faults="http_429=0.5,seed=1", total=False),
-    Outage("rotated key", 5, 32, switches={"bad_credentials_status": "404", "keys_rotated": True}),
+    Outage("rotated key", 5, 32, switches={CHOSEN.disabled: True}),
 )
 
 
 @contextmanager
 def desk(folder: Path, count: int = TICKETS, **setup: Any) -> Iterator[Sandbox]:
     """A PSA with tickets that are one message short of a recap."""
-    switches = {"retry_after": RETRY_AFTER}
-    with running(ConnectWiseSandbox, tickets=to_file(folder, invented(count)), switches=switches, **setup) as psa:
+    tickets = to_file(folder, invented(count))
+    switches = {**CHOSEN.limits_off, **CHOSEN.tells_retry_after, "retry_after": RETRY_AFTER}
+    with running(CHOSEN.sandbox, tickets=tickets, switches=switches, **setup) as psa:
         yield psa
 
 
@@ -203,7 +204,7 @@ async def test_what_comes_five_hours_late_expires_and_is_not_written(
             await until(lambda: not copilot.open_work(), 20, "all work is done")
             assert copilot.verdicts() == {"expired": TICKETS}
             assert recaps(psa) == {}
-            assert not any(row["committed"] and "/notes" in row["path"] for row in psa.log())
+            assert not any(row["committed"] and CHOSEN.writes_note(row) for row in psa.log())
 
             # It is late news that is not written, not news.
             ask_again(psa, tickets[0])
@@ -233,19 +234,21 @@ async def test_a_write_promised_before_the_outage_expires_too(tmp_path: Path, mo
             assert recaps(psa) == {}
 
 
-async def test_the_codebase_may_move(tmp_path: Path) -> None:
+async def test_the_address_may_move(tmp_path: Path) -> None:
+    needs(CHOSEN, switch=CHOSEN.moves.switch)
     with desk(tmp_path, 4) as psa:
         async with copilot_on(psa, tmp_path) as copilot:
             await until_ready(copilot)
             tickets = ids_of(psa)
-            psa.switch(codebase="v2026_2/")
+            psa.switch(**{CHOSEN.moves.switch: CHOSEN.moves.to})
             before = len(psa.log())
             for ticket in tickets:
                 ask_again(psa, ticket)
             await until(lambda: len(recaps(psa)) == len(tickets), 30, "a recap on each ticket")
             rows = psa.log(before)
-            assert any(row["status"] == 404 and "/v2026_1/" in row["path"] for row in rows)
-            assert all("/v2026_2/" in row["path"] for row in rows if row["committed"])
+            old, new = CHOSEN.moves.old, CHOSEN.moves.new
+            assert any(row["status"] == CHOSEN.moves.status and old in row["path"] for row in rows)
+            assert all(new in row["path"] for row in rows if row["committed"])
             assert recaps(psa) == dict.fromkeys(tickets, 1)
             assert copilot.live_tickets() == set(tickets)
             assert copilot.said.count("psa_away") == 0

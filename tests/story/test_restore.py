@@ -18,11 +18,10 @@ from psa_copilot.engine.lock import hold
 from psa_copilot.errors import DatabaseHeld
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.store import Store
-from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
-from tests.connectors.sandbox_api import human
 from tests.house.guide import blocks
 from tests.house.tree import ROOT
 from tests.story import daemon as desk
+from tests.story.psas import CHOSEN
 
 SCRIPT = next(block.text for block in blocks(ROOT / "docs/running.md") if block.mark == "backup")
 SOURCE, TARGET = "/var/lib/psa-copilot/psa-copilot.db", "/var/backups/psa-copilot.db"
@@ -61,7 +60,7 @@ def put_back(folder: Path, copy: Path) -> None:
 
 async def test_a_backup_under_way_is_restored_and_nothing_is_doubled_or_lost(tmp_path: Path) -> None:
     tickets = desk.to_file(tmp_path, desk.invented(TICKETS))
-    with running(ConnectWiseSandbox, tickets=tickets) as psa:
+    with running(CHOSEN.sandbox, tickets=tickets, switches=CHOSEN.limits_off) as psa:
         copy, kept = tmp_path / "copy.db", tmp_path / "kept.db"
         async with desk.copilot_on(psa, tmp_path, write_grace="1s") as copilot:
             await desk.until_ready(copilot)
@@ -99,7 +98,8 @@ def owed_in(store: Store) -> int:
 
 
 async def test_a_promised_write_that_never_left_is_sent_after_the_restore(tmp_path: Path) -> None:
-    with running(ConnectWiseSandbox, tickets=desk.to_file(tmp_path, desk.invented(1))) as psa:
+    tickets = desk.to_file(tmp_path, desk.invented(1))
+    with running(CHOSEN.sandbox, tickets=tickets, switches=CHOSEN.limits_off) as psa:
         async with desk.copilot_on(psa, tmp_path, write_grace="1s") as copilot:
             await desk.until_ready(copilot)
             [ticket] = desk.ids_of(psa)
@@ -117,8 +117,8 @@ async def test_a_promised_write_that_never_left_is_sent_after_the_restore(tmp_pa
 
 
 def human_deletes(psa: Sandbox, ticket: int, note: int) -> None:
-    with closing(human(psa.url)) as client:
-        client.delete(f"/service/tickets/{ticket}/notes/{note}").raise_for_status()
+    with closing(CHOSEN.people(psa.url)) as people:
+        people.deletes(ticket, note)
 
 
 def test_restored_waits_for_no_daemon(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 
+from psa_copilot.sandbox import Sandbox
 from psa_copilot_connectors.autotask import Autotask
 from psa_copilot_connectors.autotask.sandbox import AutotaskSandbox
-from tests.story.psas.psa import HUMAN, OTHER_API, Asked, Callback, Names
+from tests.story.psas.psa import HUMAN, OTHER_API, Asked, Callback, Moves, Names, People, Psa
 
 API = "/ATServicesRest/V1.0"
 LOGINS = {HUMAN: ("human", "human"), OTHER_API: ("api2@sandbox.example", "secret")}
@@ -22,7 +23,7 @@ FIELDS = {"title": "title", "status": "status", "priority": "priority", "assigne
 SIGNATURE = "x-hook-signature"
 
 
-class AutotaskPeople:
+class AutotaskPeople(People):
     """At work in Autotask."""
 
     def __init__(self, url: str) -> None:
@@ -39,6 +40,10 @@ class AutotaskPeople:
         """Impersonation, which the switch of that name has allowed."""
         headers = {"ImpersonationResourceId": str(self._resource(technician)["id"])}
         self._post(ticket, text, INTERNAL, OTHER_API, headers)
+
+    def sla(self, ticket: int) -> tuple[object, ...]:
+        row = self._logins[HUMAN].get(f"/Tickets/{ticket}").raise_for_status().json()["item"]
+        return row["firstResponseDateTime"], row["serviceLevelAgreementPausedNextEventHours"]
 
     def edits(self, ticket: int, note: int, text: str) -> None:
         body = {"id": note, "description": text}
@@ -95,7 +100,7 @@ def _client(url: str, user: str, secret: str) -> httpx.Client:
     return httpx.Client(base_url=f"{url}{API}", headers=login, timeout=10.0, trust_env=False)
 
 
-class AutotaskPsa:
+class AutotaskPsa(Psa):
     """Autotask in the stories."""
 
     names = Names(
@@ -122,6 +127,12 @@ class AutotaskPsa:
     }
     limits_off: Mapping[str, object] = {"hourly_limit": 0}
     disabled = "keys_rotated"
+    tells_retry_after: Mapping[str, object] = {}
+    moves = Moves("zone_moved", True, "/ATServicesRest/", "/zone2/ATServicesRest/", 401)
+    hides_mails = "mails_in_history"
+    right_to_notes = "notes_right"
+    mails_by: object = 29_689_901
+    tells_us_of_ourselves = False
 
     def people(self, url: str) -> AutotaskPeople:
         return AutotaskPeople(url)
@@ -131,6 +142,15 @@ class AutotaskPsa:
 
     def reads_notes(self, asked: Asked) -> bool:
         return asked.path.endswith("/TicketNotes/query")
+
+    def reads_ticket(self, asked: Asked) -> bool:
+        return asked.method == "GET" and asked.path.endswith(f"/Tickets/{asked.ticket}")
+
+    def writes_note(self, row: Mapping[str, Any]) -> bool:
+        return str(row["path"]).endswith("/Notes")
+
+    def changes_settings(self, sandbox: Sandbox) -> None:
+        sandbox.inject({"title": "For the night", "board": "Night desk"})  # a queue more
 
     def forged(self, genuine: Callback) -> Mapping[str, Callback]:
         told = json.loads(genuine.body)

@@ -9,17 +9,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from psa_copilot.sandbox import Sandbox
 from psa_copilot_connectors.connectwise import ConnectWise
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.connectors.sandbox_api import api, human, internal, replace
-from tests.story.psas.psa import HUMAN, OTHER_API, Asked, Callback, Names
+from tests.story.psas.psa import HUMAN, OTHER_API, Asked, Callback, Moves, Names, People, Psa
 
 TICKETS = "/service/tickets"
 SIGNATURE = "x-content-signature"
 FIELDS = {"title": "summary", "assignee": "owner"}
 
 
-class ConnectWisePeople:
+class ConnectWisePeople(People):
     """At work in ConnectWise."""
 
     def __init__(self, url: str) -> None:
@@ -35,6 +36,10 @@ class ConnectWisePeople:
 
     def writes_as(self, technician: str, ticket: int, text: str) -> None:
         self._post(ticket, internal(text) | {"member": {"identifier": technician}}, OTHER_API)
+
+    def sla(self, ticket: int) -> tuple[object, ...]:
+        row = self._row(ticket)
+        return row["slaStatus"], row.get("dateResponded")
 
     def edits(self, ticket: int, note: int, text: str) -> None:
         path = f"{TICKETS}/{ticket}/notes/{note}"
@@ -69,7 +74,7 @@ class ConnectWisePeople:
         return int(answer.json()["id"])
 
 
-class ConnectWisePsa:
+class ConnectWisePsa(Psa):
     """ConnectWise in the stories."""
 
     names = Names(
@@ -90,6 +95,12 @@ class ConnectWisePsa:
     }
     limits_off: Mapping[str, object] = {}
     disabled = "keys_rotated"
+    tells_retry_after: Mapping[str, object] = {}
+    moves = Moves("codebase", "v2026_2/", "/v2026_1/", "/v2026_2/", 404)
+    hides_mails = "mails_in_audit_trail"
+    right_to_notes = "notes_right"
+    mails_by: object = "copilot"
+    tells_us_of_ourselves = True
 
     def people(self, url: str) -> ConnectWisePeople:
         return ConnectWisePeople(url)
@@ -99,6 +110,15 @@ class ConnectWisePsa:
 
     def reads_notes(self, asked: Asked) -> bool:
         return asked.method == "GET" and asked.path.endswith("/allNotes")
+
+    def reads_ticket(self, asked: Asked) -> bool:
+        return asked.method == "GET" and asked.path.endswith(f"/tickets/{asked.ticket}")
+
+    def writes_note(self, row: Mapping[str, Any]) -> bool:
+        return "/notes" in row["path"]
+
+    def changes_settings(self, sandbox: Sandbox) -> None:
+        sandbox.switch(board_sends_to_resource=True)
 
     def forged(self, genuine: Callback) -> Mapping[str, Callback]:
         told = json.loads(genuine.body)

@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 
+from psa_copilot.sandbox import Sandbox
 from psa_copilot_connectors.halopsa import HaloPsa
 from psa_copilot_connectors.halopsa.sandbox import HaloPsaSandbox
-from tests.story.psas.psa import HUMAN, OTHER_API, Asked, Callback, Names
+from tests.story.psas.psa import HUMAN, OTHER_API, Asked, Callback, Moves, Names, People, Psa
 
 PRIVATE_NOTE, PUBLIC_NOTE = 7, 8
 FIELDS = {"title": "summary", "status": "status_id", "priority": "priority_id", "assignee": "agent_id"}
@@ -22,7 +23,7 @@ SIGNATURE = "token"
 ENDED = 401
 
 
-class HaloPsaPeople:
+class HaloPsaPeople(People):
     """At work in HaloPSA."""
 
     def __init__(self, url: str) -> None:
@@ -40,6 +41,10 @@ class HaloPsaPeople:
         """As other programs try it; the PSA goes by the login all the same."""
         body = {"ticket_id": ticket, "note": text, "hiddenfromuser": True, "outcome_id": PRIVATE_NOTE}
         self._note({**body, "who": technician, "who_agentid": self._number("assignee", technician)}, OTHER_API)
+
+    def sla(self, ticket: int) -> tuple[object, ...]:
+        row = self._ask("GET", f"/Tickets/{ticket}", HUMAN)
+        return row["onhold"], row["responsedate"]
 
     def edits(self, ticket: int, note: int, text: str) -> None:
         self._note({"id": note, "ticket_id": ticket, "note": text}, HUMAN)
@@ -86,7 +91,7 @@ class HaloPsaPeople:
         return self._tokens[by]
 
 
-class HaloPsaPsa:
+class HaloPsaPsa(Psa):
     """HaloPSA in the stories."""
 
     names = Names(
@@ -106,6 +111,12 @@ class HaloPsaPsa:
     connection: Mapping[str, Any] = {"use": "halopsa", "client_id": "id", "client_secret": "secret"}
     limits_off: Mapping[str, object] = {"per_5_minutes": 0}
     disabled = "agent_disabled"
+    tells_retry_after: Mapping[str, object] = {"sends_retry_after": True}
+    moves = Moves()
+    hides_mails = "mails_leave_actions"
+    right_to_notes = "actions_right"
+    mails_by: object = "Copilot Api"
+    tells_us_of_ourselves = True
 
     def people(self, url: str) -> HaloPsaPeople:
         return HaloPsaPeople(url)
@@ -115,6 +126,15 @@ class HaloPsaPsa:
 
     def reads_notes(self, asked: Asked) -> bool:
         return asked.method == "GET" and asked.path.endswith("/Actions")
+
+    def reads_ticket(self, asked: Asked) -> bool:
+        return asked.method == "GET" and asked.path.endswith(f"/Tickets/{asked.ticket}")
+
+    def writes_note(self, row: Mapping[str, Any]) -> bool:
+        return str(row["path"]).endswith("/Actions")
+
+    def changes_settings(self, sandbox: Sandbox) -> None:
+        sandbox.switch(status_mails=True)
 
     def forged(self, genuine: Callback) -> Mapping[str, Callback]:
         told = json.loads(genuine.body)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from psa_copilot import Connector
-from psa_copilot.sandbox import PsaSandbox
+from psa_copilot.sandbox import PsaSandbox, Sandbox
 
 HUMAN, OTHER_API = "human", "api2"
 """Logins: the technician Ines Dahl, and a program that is not ours."""
@@ -77,6 +77,17 @@ class Callback:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Moves:
+    """How the PSA's API comes to stand elsewhere: the switch, and what paths and answers tell of it."""
+
+    switch: str = "a move"
+    to: object = True
+    old: str = ""
+    new: str = ""
+    status: int = 0
+
+
 class People(Protocol):
     """Those who use the PSA, through its own API; `by` is one of their logins."""
 
@@ -98,6 +109,9 @@ class People(Protocol):
     def value(self, ticket: int, name: str) -> str:
         """The present value of one of these."""
 
+    def sla(self, ticket: int) -> tuple[object, ...]:
+        """How its SLA stands, but for when it ends, and whether anybody is said to have answered."""
+
     def close(self) -> None:
         """Hang up."""
 
@@ -115,8 +129,19 @@ class Psa(Protocol):
     limits_off: Mapping[str, object]
     """Switches that end the vendor's own limits, for stories in fast time that are about something else."""
 
+    tells_retry_after: Mapping[str, object]
+    """Switches with which a 429 says how long to wait."""
     disabled: str
-    """The switch that takes our API user's rights away."""
+    """The switch that shuts our API user out."""
+    moves: Moves
+    hides_mails: str
+    """The switch that, off, keeps mails out of what the PSA tells of a ticket."""
+    right_to_notes: str
+    """The switch that, off, takes the right to write notes."""
+    mails_by: object
+    """Whom the sandbox's mailbox names where we have set off a mail."""
+    tells_us_of_ourselves: bool
+    """Whether a webhook comes for what our own account does, too."""
 
     def people(self, url: str) -> People:
         """Those who use it at this address."""
@@ -126,6 +151,15 @@ class Psa(Protocol):
 
     def reads_notes(self, asked: Asked) -> bool:
         """Whether a request reads the notes of its ticket."""
+
+    def reads_ticket(self, asked: Asked) -> bool:
+        """Whether a request reads the record of its ticket."""
+
+    def writes_note(self, row: Mapping[str, Any]) -> bool:
+        """Whether a line of the sandbox's log is about notes."""
+
+    def changes_settings(self, sandbox: Sandbox) -> None:
+        """An admin changes what a write sets off, as far as the PSA shows such settings."""
 
     def forged(self, genuine: Callback) -> Mapping[str, Callback]:
         """What somebody could send who has seen one genuine webhook."""
