@@ -98,7 +98,7 @@ RULES = (
 )  # fmt: skip
 
 SLA = (
-    Switch("sla_waits", True, "The SLA's clock stands still while a ticket waits for the customer."),
+    Switch("sla_waits", False, "The SLA's clock stands still while a ticket waits for the customer."),
     Switch("sla_restart_on_priority", False, "A change of priority gives the SLA new targets."),
     Switch("sla_responds_on_note", False, "Any note meets the first response, an internal one too."),
 )

@@ -204,7 +204,7 @@ class Tickets:
         """What the SLA's clock makes of it."""
         change: Row = {}
         switches = self.records.switches
-        if "status" in moved and switches.on("sla_waits"):
+        if "status" in moved and is_on(switches, "sla_waits"):
             if moved["status"] == WAITING_CUSTOMER:
                 change |= sla.paused(old, at)
             elif old["status"] == WAITING_CUSTOMER:
