@@ -48,8 +48,10 @@ class Tickets:
 
     async def one(self, ref: Ref) -> Ticket:
         """The record as it stands."""
-        [ticket] = await self.of([await self.row(ref.remote_id)])
-        return ticket
+        row = await self.row(ref.remote_id, include_auditing="true")
+        [ticket] = await self.of([row])
+        audited = await self._audited(row, ref, ticket.updated_at)
+        return ticket.model_copy(update={"updated_by": audited[-1].actor}) if audited else ticket
 
     async def of(self, rows: list[Row]) -> list[Ticket]:
         """The tickets that rows tell."""
@@ -83,7 +85,9 @@ class Tickets:
 
     async def history(self, ref: Ref, seen_at: Moment) -> list[Event]:
         """The field changes in a ticket's audit log; none where the server tells no log."""
-        row = await self.row(ref.remote_id, include_auditing="true")
+        return await self._audited(await self.row(ref.remote_id, include_auditing="true"), ref, seen_at)
+
+    async def _audited(self, row: Row, ref: Ref, seen_at: Moment) -> list[Event]:
         log, names = row.get("audit_log"), (await self._roster.at_hand()).names
         lines = [one for one in log if isinstance(one, dict)] if isinstance(log, list) else []
         events = (mapping.to_event(line, ref, names, self._zone, seen_at) for line in lines)

@@ -12,7 +12,7 @@ from psa_copilot import logs, metrics
 from psa_copilot.connector import Delivery
 from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.lines import Line, is_news, owe
-from psa_copilot.errors import NotFound, NotReady, RateLimited, Rejected, Unsupported
+from psa_copilot.errors import NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.http import background
 from psa_copilot.models import Pulled, Ref, Thread, Ticket
@@ -185,7 +185,7 @@ class Sync:
         with self._store.reading() as tx:
             cursor = tx.work.cursor(self.line.name, "changes") or ""
         async for page in self.line.connector.changes(self._back(cursor)):
-            self._save_page(page.tickets, page.cursor)
+            self._save_page(await self._by_whom(page.tickets), page.cursor)
             self.line.answered(began)
             await self.read_wanted()
         self.line.answered(began)
@@ -210,6 +210,26 @@ class Sync:
             return moment
         log.warning("cursor_unreadable", connection=self.line.name, walk=walk, cursor=cursor[:60])
         return None
+
+    async def _by_whom(self, tickets: list[Ticket]) -> list[Ticket]:
+        """The same with who set a field, by the PSA's own history where its tickets do not tell."""
+        if not self.line.connector.can.history:
+            return tickets
+        with self._store.reading() as tx:
+            doubtful = tx.mirror.unexplained(tickets, self.line.look(Source.POLL))
+        hands = {ref: await self._last_hand(ref) for ref in doubtful}
+        return [t.model_copy(update={"updated_by": hands[t.ref]}) if t.ref in hands else t for t in tickets]
+
+    async def _last_hand(self, ref: Ref) -> str:
+        """Who set a field last; nobody where that cannot be read now."""
+        try:
+            told = await self.line.connector.history(ref)
+        except RateLimited:
+            raise
+        except PsaError as exc:
+            log.info("history_unread", ticket=str(ref), why=str(exc))
+            return ""
+        return told[-1].actor if told else ""
 
     def _save_page(self, tickets: list[Ticket], cursor: str) -> None:
         """Rows and cursor move in one transaction; what is to be read and thought about is marked in it too."""

@@ -406,6 +406,16 @@ class Mirror:
             gap=look.source is Source.POLL,
         )
 
+    def unexplained(self, tickets: Sequence[Ticket], look: Look) -> list[Ref]:
+        """Those with a field that none of our writes has set, and that do not tell who did."""
+        known = self._rows(tickets)
+        silent = [(known[t.ref.remote_id], t) for t in tickets if not t.updated_by and t.ref.remote_id in known]
+        return [ticket.ref for row, ticket in silent if self._has_another_hand(values.to_ticket(row), ticket, look)]
+
+    def _has_another_hand(self, before: Ticket, after: Ticket, look: Look) -> bool:
+        changed = [field for field in Field if before.field(field) != after.field(field)]
+        return any(not self._is_our_change(after, field, look) for field in changed)
+
     def _is_our_change(self, ticket: Ticket, field: Field, look: Look) -> bool:
         """Its value is that of an open or done write, and the updater, where the PSA tells, is our account."""
         if ticket.updated_by and look.ourselves and ticket.updated_by.lower() != look.ourselves.lower():
