@@ -165,6 +165,9 @@ class Tickets(Protocol):
     def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
         """Other tickets of the same contact of the same client that changed since then, newest first."""
 
+    def recent_of_company(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """Other tickets of the same client that were opened since then, oldest first; merged ones are left out."""
+
     def other_clients(self, ticket: Ticket) -> list[str]:
         """Names of the clients of this desk besides the ticket's own: no note names one of them."""
 

@@ -66,6 +66,9 @@ class Mirrored:
     def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
         return list(self.others)
 
+    def recent_of_company(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        return []
+
     def other_clients(self, ticket: Ticket) -> list[str]:
         return list(self.clients)
 

@@ -327,6 +327,9 @@ class Mirror:
     def recent_of_contact(self, ticket: Ticket, since: datetime) -> list[Ticket]:
         return []
 
+    def recent_of_company(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        return []
+
     def other_clients(self, ticket: Ticket) -> list[str]:
         return []
 

@@ -92,6 +92,18 @@ class MirroredTickets:
         with self._store.reading() as tx:
             return [other for other in tx.mirror.recent_of_contact(ticket, since) if not confidential(other, desk)]
 
+    def recent_of_company(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """Others of the same client; none where the company only collects what could not be assigned."""
+        if ticket.ref.connection != self._connection or self._line is None or not ticket.company_id:
+            return []
+        desk = self._line.settings.desk
+        if is_among(ticket.company, desk.catch_all):
+            return []
+        with self._store.reading() as tx:
+            others = tx.mirror.recent_of_company(ticket, since)
+        told = (other.model_copy(update={"meaning": self._line.meaning(other)}) for other in others)
+        return [other for other in told if not confidential(other, desk)]
+
     def _is_nobody(self, ticket: Ticket, desk: Desk) -> bool:
         """A company that collects what could not be assigned, ours, or an address with many people behind it."""
         if is_among(ticket.company, desk.catch_all | {desk.own_company}):

@@ -106,6 +106,18 @@ class Mirror:
         newest = query.order_by(col(TicketRow.updated_at).desc(), col(TicketRow.remote_id))
         return [values.to_ticket(row) for row in self._session.exec(newest)]
 
+    def recent_of_company(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """Other tickets of the same client that were opened since then, oldest first."""
+        query = select(TicketRow).where(
+            TicketRow.connection == ticket.ref.connection,
+            TicketRow.company_id == ticket.company_id,
+            col(TicketRow.opened_at) >= since,
+            TicketRow.remote_id != ticket.ref.remote_id,
+            TicketRow.merged_into == "",
+            col(TicketRow.deleted_at).is_(None),
+        )
+        return [values.to_ticket(row) for row in self._session.exec(query.order_by(col(TicketRow.opened_at)))]
+
     def companies(self, connection: str) -> list[str]:
         """Names of all clients that have tickets."""
         name = col(TicketRow.value)["company"].as_string()

@@ -161,6 +161,11 @@ class LocalTickets:
         recent = [one for one in same if one.company_id == ticket.company_id and one.updated_at >= since]
         return sorted(recent, key=lambda one: one.updated_at, reverse=True)
 
+    def recent_of_company(self, ticket: Ticket, since: datetime) -> list[Ticket]:
+        """See `psa_copilot.plugin.Tickets`."""
+        same = [one for one in self.known if one.ref != ticket.ref and one.company_id == ticket.company_id]
+        return sorted((one for one in same if one.opened_at >= since), key=lambda one: one.opened_at)
+
     def other_clients(self, ticket: Ticket) -> list[str]:
         """See `psa_copilot.plugin.Tickets`."""
         return [name for name in self.clients if name.casefold() != ticket.company.casefold()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -14,10 +15,12 @@ from psa_copilot.text.choosing import Case, Choice, Example
 from psa_copilot.text.draft import Draft
 from psa_copilot.text.entities import Entity, entities
 from psa_copilot.text.language import language
+from psa_copilot.text.matter import matters
 from psa_copilot.text.opening import opening
 from psa_copilot.text.orders import without_orders
 from psa_copilot.text.proper import masked, proper, without_clients
 from psa_copilot.text.reading import content_words
+from psa_copilot.text.redacted import redacted
 from psa_copilot.text.resolution import Kcs
 from psa_copilot.text.sentiment import is_alarming, sentiment
 from psa_copilot.text.shape import shaped
@@ -78,6 +81,12 @@ class Text:
         """The words that say what a text is about, each once, in lower case and without a plural's s."""
         return tuple(dict.fromkeys(content_words(text)))
 
+    def quoted(self, words: str, text: str) -> str:
+        """These words as they stand in the text, in the singular or the plural; empty where they do not."""
+        pattern = r"\W+".join(re.escape(word) for word in words.split())
+        match = re.search(rf"(?<!\w){pattern}(?:e?s)?(?!\w)", text, re.IGNORECASE) if pattern else None
+        return match[0] if match else ""
+
     def learned_choices(self, examples: Sequence[Example], goal: float = 0.9) -> Classifier:
         """Learn which value a field gets, from tickets whose value is known, oldest first.
 
@@ -92,6 +101,14 @@ class Text:
         from psa_copilot.text.outcome import Risk
 
         return Risk.fit(facts, opened, happened)
+
+    def matters(self, title: str) -> tuple[str, ...]:
+        """What a title is about, as keys that two titles on one matter share: its error code, its words."""
+        return tuple(matters("", title))
+
+    def redacted(self, text: str, names: Sequence[str] = ()) -> str:
+        """A text without what tells whose it is: persons, addresses, machines, secrets, and these names."""
+        return redacted(text, names)
 
     def recap(self, thread: Thread) -> str:
         """What the thread says about itself: its own sentences in the shape of a note, without the marker line."""
