@@ -21,6 +21,8 @@ OVERLAP = timedelta(seconds=1)
 """Nobody knows whether the PSA's filter includes its own moment."""
 SLACK = timedelta(minutes=1)
 """A row older than this before what was asked for means that the filter was ignored; actions may count as changes."""
+SETUP = 10
+"""Requests that tell who and what there is."""
 TRIES = 3
 DOING = "list changed tickets"
 
@@ -47,10 +49,13 @@ class Changes:
                 yield found[start : start + PAGE]
 
     async def expected(self, since: Moment) -> Expected | None:
-        """How many tickets have changed since a moment, each of which takes a read of its own for its actions."""
+        """How many tickets have changed since a moment, each of which takes a read of its own for its actions.
+
+        One whose first action does not tell what it was opened with takes another, which nobody knows beforehand.
+        """
         params = {**EVERY, "lastupdatefromdate": asked(since, self._zone), "ticketidonly": "true"}
         _, total = await self._site.page(TICKETS, params, 1, doing="count changed tickets")
-        return Expected(total, total + -(-total // PAGE)) if total is not None else None
+        return Expected(total, SETUP + total + -(-total // PAGE)) if total is not None else None
 
     def key(self, row: Row) -> tuple[str, int]:
         """What the walk goes by."""
