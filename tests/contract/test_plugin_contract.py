@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import random
@@ -32,9 +33,12 @@ from psa_copilot import (
 )
 from psa_copilot.testing import scene
 from psa_copilot.testing.plugin_contract import PluginContract
+from psa_copilot.testing.scenes import Scene
+from psa_copilot_plugins.route import Route
 from psa_copilot_plugins.stale_sweeper import StaleSweeper
 from psa_copilot_plugins.summarize import Summarize
 from tests.core.strangers import PLUGIN, Site
+from tests.plugins.learned_desk import DIRECTORY, People, memory_of, said, works
 
 PLUGIN_CODE = dedent(PLUGIN)
 
@@ -79,6 +83,30 @@ class TestStaleSweeperForTheDigest(PluginContract):
     @pytest.fixture
     def plugin(self) -> Plugin:
         return StaleSweeper(StaleSweeper.Settings())
+
+
+def at_a_desk_with_a_past(one: Scene, plugin: type[Plugin]) -> Scene:
+    """The scene at a desk from whose tickets this plugin has learned."""
+    people = People(*(works(name) for name in ("ada", "bo", "cy", "di")))
+    return replace(one, tools=replace(one.tools, memory=memory_of(plugin), directory=DIRECTORY, roster=people))
+
+
+class TestRoute(PluginContract):
+    speaks = scene(
+        f"customer: {said('Network', 9001)}", title=said("Network", 9002, words=3), board="Intake", meaning=Meaning.NEW
+    )
+
+    @pytest.fixture(autouse=True)
+    def _with_a_past(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(type(self), "speaks", at_a_desk_with_a_past(self.speaks, Route))
+
+    def scenes(self) -> dict[str, Scene]:
+        return {name: at_a_desk_with_a_past(one, Route) for name, one in super().scenes().items()}
+
+    @pytest.fixture
+    def plugin(self) -> Plugin:
+        pods = {"all": {"technicians": ["ada", "di"], "boards": ["Network"]}}
+        return Route(Route.Settings.model_validate({"pods": pods}))
 
 
 # -- a plugin that breaks its promises is told so ------------------------------------------------------------------

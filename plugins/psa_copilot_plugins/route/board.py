@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from psa_copilot import (
     Best,
     Case,
-    ChangeField,
     Example,
     Field,
     Notebook,
@@ -63,12 +62,6 @@ async def choose(thread: Thread, tools: Tools, settings: RouteSettings) -> Best 
     return await second_opinion(
         best, tools.llm, TASK, material, described=settings.boards, weight=settings.model_weight
     )
-
-
-def wish(best: Best, thread: Thread) -> ChangeField:
-    """The move as a wish."""
-    opened = tuple(message.key for message in thread.spoken()[:1])
-    return ChangeField(field=Field.BOARD, was=thread.ticket.board, to=best.value, **best.told(*opened))
 
 
 def case_of(outcome: Outcome) -> Case:

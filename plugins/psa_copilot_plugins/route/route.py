@@ -2,47 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from psa_copilot import (
     Action,
+    Best,
     Change,
+    ChangeField,
     EventKind,
+    Field,
+    Found,
     Meaning,
+    Mention,
     Notebook,
     Outcome,
     Plugin,
+    Standing,
     Text,
     Thread,
     Tools,
 )
-from psa_copilot_plugins.route import board
+from psa_copilot_plugins.route import board, people, risk
 from psa_copilot_plugins.route.settings import RouteSettings
 
-DONE = (Meaning.RESOLVED, Meaning.CLOSED)
+WORKABLE = (Meaning.NEW, Meaning.TRIAGE, Meaning.IN_PROGRESS, None)
+"""What a status must mean for a ticket to be moved or given to somebody."""
+REFUSED = ("declined", "undone")
+STANDS = ("observed", "suggested", "promised", "written")
+"""Verdicts on a wish that need not be wished again."""
 
 
 class Route(Plugin):
-    """Sends a new ticket to the board that this desk would have chosen, and says why."""
+    """Brings a ticket to the board and the technician that this desk would have chosen, and says why."""
 
     name = "route"
     on = frozenset({EventKind.TICKET_OPENED, EventKind.MESSAGE_ADDED, EventKind.FIELD_CHANGED})
-    wishes = frozenset({"change_field board"})
+    wishes = frozenset({"change_field board", "change_field assignee"})
     Settings = RouteSettings
 
     settings: RouteSettings
 
-    async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
-        ticket, standing = thread.ticket, tools.standing
-        if ticket.is_closed or ticket.meaning in DONE or standing.confidential or not thread.spoken():
-            return []
-        return await self._board(thread, tools)
+    def asks_for(self) -> frozenset[str]:
+        """Only the fields that it is to choose."""
+        chosen = {"board": self.settings.move, "assignee": self.settings.assign}
+        return frozenset(f"change_field {name}" for name, asked in chosen.items() if asked)
 
-    async def _board(self, thread: Thread, tools: Tools) -> list[Action]:
-        if not self.settings.move or tools.standing.technician_at or thread.ticket.board in self.settings.locked:
+    async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
+        ticket = thread.ticket
+        if ticket.is_closed or ticket.meaning not in WORKABLE or tools.standing.confidential or not thread.spoken():
             return []
+        best = await self._best_board(thread, tools)
+        moves = self._move(best, thread, tools)
+        if moves and not self._is_sure(best, thread):
+            return moves  # nobody knows yet whose people it is for
+        return [*moves, *self._assign(best.value if moves and best else ticket.board, change, thread, tools)]
+
+    # -- the board -------------------------------------------------------------------------------------------
+
+    async def _best_board(self, thread: Thread, tools: Tools) -> Best | None:
+        """The board that it belongs on, before any technician has touched it: whoever did knows better."""
+        locked = {name.casefold() for name in self.settings.locked}
+        if not self.settings.move or tools.standing.technician_at or thread.ticket.board.casefold() in locked:
+            return None
         best = await board.choose(thread, tools, self.settings)
-        return [board.wish(best, thread)] if best and best.value != thread.ticket.board else []
+        return None if best and best.value in _refused(Field.BOARD, tools) else best
+
+    def _is_sure(self, best: Best | None, thread: Thread) -> bool:
+        if best is None or best.abstains or best.suggest_only:
+            return False
+        return best.confidence >= self.settings.bars.of(thread.ticket.board, thread.ticket.board)
+
+    def _move(self, best: Best | None, thread: Thread, tools: Tools) -> list[Action]:
+        if best is None or best.value == thread.ticket.board or _stands(best.value, Field.BOARD, tools):
+            return []
+        return [self._wish(Field.BOARD, best, thread, tools)]
+
+    # -- the technician --------------------------------------------------------------------------------------
+
+    def _assign(self, on_board: str, change: Change, thread: Thread, tools: Tools) -> list[Action]:
+        if not self.settings.assign or thread.ticket.assignee:
+            return []
+        refused = _refused(Field.ASSIGNEE, tools)
+        if self._is_closed(tools):
+            return self._overflow("closed", "it is outside the board's hours", thread, tools)
+        best = people.choose(thread, on_board, tools, self.settings, refused)
+        if best:
+            return (
+                [] if _stands(best.value, Field.ASSIGNEE, tools) else [self._wish(Field.ASSIGNEE, best, thread, tools)]
+            )
+        if self._nobody_free(tools, refused):
+            return self._overflow("nobody", "nobody is free", thread, tools) or self._still_nobody(change)
+        return []
+
+    @staticmethod
+    def _is_closed(tools: Tools) -> bool:
+        calendar = tools.standing.calendar
+        return not calendar.always_open and not calendar.is_open(tools.now)
+
+    def _nobody_free(self, tools: Tools, refused: Iterable[str]) -> bool:
+        """Whether there are technicians, and none of them can take anything now."""
+        free = (one for one in people.there(tools, self.settings, refused))
+        able = [one for one in free if people.load(one, self.settings) < self.settings.most_work]
+        return bool(tools.roster.working()) and not able
+
+    def _overflow(self, when: str, why: str, thread: Thread, tools: Tools) -> list[Action]:
+        to = self.settings.overflow.board
+        there = next((one.name for one in tools.directory.boards if one.name.casefold() == to.casefold()), "")
+        if not there or when not in self.settings.overflow.when or there == thread.ticket.board:
+            return []
+        if _stands(there, Field.BOARD, tools) or there in _refused(Field.BOARD, tools):
+            return []
+        best = Best(there, 1.0, f"{why}: {there} takes what nobody here can", declared=True)
+        return [self._wish(Field.BOARD, best, thread, tools)]
+
+    def _still_nobody(self, change: Change) -> list[Action]:
+        """After the last look, the dispatcher is told."""
+        if change.facts.get("look") != str(len(self.settings.retry)):
+            return []
+        return [Mention(body="Nobody has it, and nobody who could take it is free.", because=change.because)]
+
+    def _wish(self, field: Field, best: Best, thread: Thread, tools: Tools) -> ChangeField:
+        opened = tuple(message.key for message in thread.spoken()[:1])
+        told = best.told(*opened)
+        told["because"] = "; ".join(filter(None, (told["because"], risk.hint(thread.ticket, tools))))
+        return ChangeField(field=field, was=thread.ticket.field(field), to=best.value, **told)
+
+    # -- looking again, and learning -------------------------------------------------------------------------
+
+    def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterator[Found]:
+        """Tickets that nobody has: each of the later looks at one is a find of its own."""
+        for one in tickets:
+            if self.settings.assign and not (one.ticket.assignee or one.stopped or one.confidential):
+                yield from self._again(now, one)
+
+    def _again(self, now: datetime, one: Standing) -> Iterator[Found]:
+        since = one.ticket.opened_at
+        dues = [one.calendar.after(since, wait) for wait in self.settings.retry]
+        look = sum(due <= now for due in dues)
+        if look and one.ticket.meaning in WORKABLE:
+            because = f"nobody has it since {since:%d %b %H:%M} UTC; look {look + 1}"
+            facts = {"look": str(look)}
+            yield Found(one.ticket.ref, because, f"nobody:{look}:{since.isoformat()}", dues[look - 1], facts=facts)
 
     def learn(self, outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> None:
-        notebook.keep_rules(board.learn(outcomes, notebook, text))
+        risk.learn(outcomes, notebook, text)
+        notebook.keep_rules((*board.learn(outcomes, notebook, text), *people.learn(outcomes, notebook, text)))
+
+
+def _refused(field: Field, tools: Tools) -> frozenset[str]:
+    """Values that a human has turned down here."""
+    return frozenset(to for to, verdict in tools.past.asked(field) if verdict in REFUSED)
+
+
+def _stands(value: str, field: Field, tools: Tools) -> bool:
+    """Whether the last thing that it wished for this field was the same, and nothing has come of that yet."""
+    asked = tools.past.asked(field)
+    return bool(asked) and asked[-1][0] == value and asked[-1][1] in STANDS

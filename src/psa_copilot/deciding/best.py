@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -41,6 +40,12 @@ class Best:
     """The candidates with their chances, the best first."""
     supported: frozenset[str] = frozenset()
     """Other values that a habit of the desk speaks for, whatever the ticket says of itself."""
+    passed_over: str = ""
+    """The likeliest value of all, where it is not an allowed one."""
+    lost: float = 0.0
+    """The chances of the likely values that are not allowed, together."""
+    declared: bool = False
+    """The desk's own word rather than a guess; it has no confidence."""
     orders: int = 0
     """So many passages were not read, since they give orders to software."""
 
@@ -54,7 +59,7 @@ class Best:
         hint = f"; {self.orders} passages that give orders to software were not read" if self.orders else ""
         return {
             "because": f"{self.because}{hint}",
-            "confidence": round(self.confidence, 4),
+            "confidence": None if self.declared else round(self.confidence, 4),
             "reasons": self.reasons[:MOST_REASONS],
             "opinions": self.opinions,
             "learned": self.learned,
@@ -85,9 +90,9 @@ def best_value(
     best = _by_choice(choice, classifier, memory, allowed) if choice and classifier else None
     rules = [rule for rule in memory.rules() if rule.field is field and rule.value in allowed]
     fitting = [rule for rule in rules if rule.fits(ticket, read.whole)]
-    best = _with_rules(best, fitting, memory, read.whole)
+    best = _with_rules(best, fitting, memory, text, read.whole)
     told = {value: text.content_words(said) for value, said in (described or {}).items() if value in allowed}
-    best = _with_descriptions(best, told, frozenset(text.content_words(read.whole)), read.whole)
+    best = _with_descriptions(best, told, text, read.whole)
     return replace(best, orders=len(orders)) if best else None
 
 
@@ -98,15 +103,22 @@ def _by_choice(choice: Choice, classifier: Classifier, memory: Memory, allowed: 
     ranked = tuple((label, chance) for label, chance in choice.topk if label in allowed)[:MOST_CANDIDATES]
     if not ranked:
         return None
-    learned = f"version {memory.version}"
+    learned, lost = f"version {memory.version}", sum(chance for label, chance in choice.topk if label not in allowed)
     value, chance = ranked[0]
-    if value != choice.label:
-        because = f"the likeliest of the allowed values; {choice.label} is not one of them"
-        why = f"its first choice, {choice.label}, is not allowed here"
-        return Best(value, min(chance, choice.confidence), because, learned=learned, abstains=why, ranked=ranked)
-    why = _undecided(choice, classifier)
-    because = choice.reasons[0].text if choice.reasons else "the most usual value; nothing in the ticket tells more"
-    return Best(value, choice.confidence, because, choice.reasons, learned, why, ranked=ranked)
+    if value == choice.label:
+        why = _undecided(choice, classifier)
+        because = choice.reasons[0].text if choice.reasons else "the most usual value; nothing in the ticket tells more"
+        return Best(value, choice.confidence, because, choice.reasons, learned, why, ranked=ranked, lost=lost)
+    return Best(
+        value,
+        min(chance, choice.confidence),
+        f"the likeliest of the allowed values; {choice.label} is not one of them",
+        learned=learned,
+        abstains=f"its first choice, {choice.label}, is not allowed here",
+        ranked=ranked,
+        passed_over=choice.label,
+        lost=lost,
+    )
 
 
 def _undecided(choice: Choice, classifier: Classifier) -> str:
@@ -130,7 +142,7 @@ def certainty(rule: Rule) -> float:
     return (rule.right + 1) / (rule.of + 2)
 
 
-def _with_rules(best: Best | None, fitting: Sequence[Rule], memory: Memory, said: str) -> Best | None:
+def _with_rules(best: Best | None, fitting: Sequence[Rule], memory: Memory, text: Text, said: str) -> Best | None:
     """The surest habit goes first where it is surer than the choice."""
     first = max(fitting, key=lambda rule: (certainty(rule), rule.of, rule.name), default=None)
     if first is None:
@@ -140,7 +152,7 @@ def _with_rules(best: Best | None, fitting: Sequence[Rule], memory: Memory, said
         return replace(best, supported=supported)
     reason = Reason(
         text=f"a habit of this desk: {first.told()}",
-        words=tuple(filter(None, (_standing(word, said) for word in first.says))),
+        words=tuple(filter(None, (text.quoted(word, said) for word in first.says))),
         cites=str(first.evidence[0]) if first.evidence else "",
     )
     others = tuple(each for each in best.reasons if best.value == first.value) if best else ()
@@ -156,28 +168,21 @@ def _with_rules(best: Best | None, fitting: Sequence[Rule], memory: Memory, said
     )
 
 
-def _standing(word: str, said: str) -> str:
-    """The word as it stands there."""
-    match = re.search(rf"(?<!\w){re.escape(word)}(?:e?s)?(?!\w)", said, re.IGNORECASE)
-    return match[0] if match else ""
-
-
 # -- by what values are said to be for -------------------------------------------------------------------------
 
 
-def _with_descriptions(
-    best: Best | None, described: Mapping[str, Sequence[str]], words: frozenset[str], said: str
-) -> Best | None:
+def _with_descriptions(best: Best | None, described: Mapping[str, Sequence[str]], text: Text, said: str) -> Best | None:
     """An admin's description of a value speaks for it where the ticket has its words; alone it decides nothing."""
+    words = frozenset(text.content_words(said))
     shared = {value: tuple(word for word in told if word in words) for value, told in described.items()}
     fitting = {value: both for value, both in shared.items() if len(both) >= FEWEST_DESCRIBING}
     if best and best.value in fitting:
-        return replace(best, reasons=(*best.reasons, _described(best.value, fitting[best.value], said)))
+        return replace(best, reasons=(*best.reasons, _described(best.value, fitting[best.value], text, said)))
     if not fitting:
         return best
     value = max(sorted(fitting), key=lambda one: len(fitting[one]))
     if best is None:
-        reason = _described(value, fitting[value], said)
+        reason = _described(value, fitting[value], text, said)
         return Best(
             value,
             DESCRIBED,
@@ -189,7 +194,7 @@ def _with_descriptions(
     return replace(best, ranked=(*best.ranked, *((one, 0.0) for one in fitting if one not in known)))
 
 
-def _described(value: str, both: Sequence[str], said: str) -> Reason:
-    quoted = tuple(filter(None, (_standing(word, said) for word in both[:MOST_REASONS])))
+def _described(value: str, both: Sequence[str], text: Text, said: str) -> Reason:
+    quoted = tuple(filter(None, (text.quoted(word, said) for word in both[:MOST_REASONS])))
     listed = ", ".join(f'"{word}"' for word in quoted)
     return Reason(text=f"it says {listed}, as the description of {value} does", words=quoted)

@@ -24,11 +24,11 @@ import pytest
 from pydantic import ValidationError
 
 import psa_copilot
-from psa_copilot.actions import Action, AddNote, LogTime, Mention, Wish
+from psa_copilot.actions import Action, AddNote, ChangeField, LogTime, Mention, Wish
 from psa_copilot.engine.canary import kind_of
 from psa_copilot.models import Meaning, Ref
 from psa_copilot.plugin import Plugin, Standing
-from psa_copilot.testing.hostile import HOSTILE
+from psa_copilot.testing.hostile import HOSTILE, ORDERS
 from psa_copilot.testing.scenes import Scene, scene, thread, ticket, wishes
 from psa_copilot.testing.scenes import standing as standing_of
 
@@ -181,6 +181,13 @@ class PluginContract:
             assert not (wrong := list(_misshapen(wish))), f"a note: {'; '.join(wrong)}"
 
     @pytest.mark.asyncio
+    @pytest.mark.parametrize("order", ORDERS)
+    async def test_what_a_ticket_orders_sets_no_field(self, plugin: Plugin, order: str) -> None:
+        clean, attacked = self.speaks, self.speaks.with_text(ORDERS[order])
+        obeyed = _values(await wishes(plugin, attacked)) - _values(await wishes(plugin, clean))
+        assert not obeyed, f"told so by the ticket, it would set: {obeyed}"
+
+    @pytest.mark.asyncio
     async def test_a_model_that_says_nothing_stops_nothing(self, plugin: Plugin) -> None:
         assert not self.speaks.tools.llm.model
         assert await wishes(plugin, self.speaks)
@@ -251,6 +258,11 @@ def _declared(plugin: Plugin, wish: Action, where: str) -> None:
 def _stands(evidence: str, keys: set[str]) -> bool:
     """Evidence is a message of the thread, or another ticket by its ref."""
     return evidence in keys or "/" in evidence
+
+
+def _values(wished: list[Action]) -> set[tuple[str, str]]:
+    """The fields that would be set, with what is not merely kept on record."""
+    return {(wish.field.value, wish.to) for wish in wished if isinstance(wish, ChangeField) and not wish.abstains}
 
 
 def _body(wish: Wish) -> str:
