@@ -22,7 +22,7 @@ help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "PYTHON=python3.13 chooses the interpreter of a new $(VENV) (make clean first)."
 
-demo: $(VENV)/run.stamp ## a help desk's bad Monday, and the copilot beside it; MODEL=scripted, PSA=connectwise
+demo: $(VENV)/run.stamp ## a help desk's bad Monday, and the copilot beside it; MODEL=scripted, PSA=autotask, halopsa or all
 	@$(BIN)/psa-copilot demo $(if $(MODEL),--model $(MODEL)) $(if $(PSA),--psa $(PSA))
 
 test: $(VENV)/dev.stamp ## all tests; skips are named with their reason

@@ -1,12 +1,15 @@
 """The demo names what did not happen: each of its expectations is seen to fail."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from psa_copilot import Ref, Ticket
+from psa_copilot.cli.comparing import bare, compare
+from psa_copilot.cli.demo_psas import PSAS
 from psa_copilot.cli.expected import ALERT, ALERTS, FOLDED, STORIES, Outcome, failures
 from psa_copilot.store import BacklogRow, DecisionRow
 
@@ -26,6 +29,7 @@ BY_HAND = {
 }
 ITS_OWN_IT = "Harbor's own technicians read internal notes; this one tells of other tickets"
 BY_MARTA = "status was 'Waiting customer', is 'In Progress' since then, by mruiz"
+BY_SOMEBODY = "status was 'Waiting Customer', is 'In Progress' since then, by somebody"
 
 
 def ticket(name: str, **fields: Any) -> Ticket:
@@ -117,10 +121,27 @@ def by_model(model: str, *notes: Mapping[str, Any]) -> Outcome:
     return outcome(model="openai/scripted", decisions=[*DECISIONS, *written], notes=[*NOTES, *notes])
 
 
+def hidden(*more: Mapping[str, Any], **other: Any) -> Outcome:
+    """On a PSA that hides a note from a client's own technicians, and does not tell who has set a status."""
+    by_hand = {**outcome().after, "vpn": ticket("vpn", assignee="mruiz")}
+    usual: dict[str, Any] = {
+        "psa": PSAS["autotask"],
+        "hides_from_client_it": True,
+        "after": by_hand,
+        "decisions": (decided("human", "dropped", BY_SOMEBODY),),
+        "notes": [*NOTES, *more],
+    }
+    return outcome(**usual | other)
+
+
+HAND_OFF = note("vpn", f"Hand-off: see #{NUMBERS['mill']}.")
+
+
 def test_a_good_end_has_no_failures() -> None:
     ended = outcome()
     assert list(failures(ended)) == []
     assert list(failures(by_model("openai/scripted"))) == []
+    assert list(failures(hidden(HAND_OFF))) == []
     assert (len(ended.before), ended.written, ended.left_alone) == (57, 6, 51)
 
 
@@ -128,7 +149,20 @@ WRONG: Mapping[str, tuple[str, Callable[[], Outcome]]] = {
     "no recap": ("there are 0", lambda: outcome(notes=without("xray"))),
     "two recaps": ("there are 2", lambda: more("printer")),
     "another note": ("does not begin with `Recap: `", lambda: instead("mill", "Hello.")),
+    "a public hand-off": (
+        "expected one internal hand-off",
+        lambda: hidden(note("vpn", "Hand-off: see the other ticket.", internal=False)),
+    ),
+    "no hand-off": ("expected one internal hand-off, there are 0", hidden),
+    "a hand-off without a recap": (
+        "expected exactly one recap, there are 0",
+        lambda: hidden(HAND_OFF, notes=[*without("vpn"), HAND_OFF]),
+    ),
     "a public note": ("not internal", lambda: instead("vpn", internal=False)),
+    "a public nudge": (
+        "'quote': a note of ours is not internal",
+        lambda: instead("quote", "Nudge: passed.", internal=False, at=NOON + timedelta(hours=1)),
+    ),
     "without the serial": ("does not say 'MP-7730-0417'", lambda: instead("printer", "Recap: labels.")),
     "nobody took it": ("assignee is ''", lambda: after("xray", status="In Progress")),
     "an alert has a note": ("'alert-7': expected no note", lambda: more("alert-7")),
@@ -201,3 +235,49 @@ WRONG: Mapping[str, tuple[str, Callable[[], Outcome]]] = {
 def test_what_did_not_happen_is_named(says: str, ended: Callable[[], Outcome]) -> None:
     told = list(failures(ended()))
     assert any(says in line for line in told), told
+
+
+def on(psa: str, *notes: Mapping[str, Any], first: int = 1) -> Outcome:
+    """The tickets under other numbers on each PSA, with these notes of ours."""
+    before = {
+        name: ticket(name).model_copy(update={"number": f"T2026.{number:04}", "company": "Harbor Lane"})
+        for number, name in enumerate(NAMES, start=first)
+    }
+    hides = psa != "connectwise"
+    return outcome(psa=PSAS[psa], before=before, notes=notes, hides_from_client_it=hides)
+
+
+def test_notes_are_the_same_but_for_ids_markers_and_markup() -> None:
+    plain = note("mill", "Recap: Marta Ruiz\tsaw #T2026.0001, not T2026.00011.\n\nNext: call.")
+    html = note("mill", "<p>Recap: mruiz saw #T2026.0101, not T2026.00011.</p><p>Next: call.</p>")
+    one, other = on("halopsa", plain), on("connectwise", html, first=101)
+    assert bare(plain, one) == bare(html, other) == "Recap: mruiz saw #xray, not T2026.00011.\nNext: call."
+    same = compare([one, other])
+    assert (same.compared, list(same.differences), list(same.withheld)) == (1, [], [])
+
+
+def test_the_first_line_that_differs_is_named() -> None:
+    one = on("connectwise", note("mill", "Recap: full.\nNext: call."), note("vpn"))
+    other = on("autotask", note("mill", "Recap: full.\nNext: write."), note("vpn"), note("vpn"))
+    assert list(compare([one, other]).differences) == [
+        "recap on 'mill': ConnectWise has 'Next: call.', Autotask has 'Next: write.'",
+        "recap on 'vpn': ConnectWise has 'nothing', Autotask has 'Recap: all is well.'",
+    ]
+
+
+def test_a_note_that_one_psa_cannot_hide_is_told_and_not_missed_there() -> None:
+    hand_off = note("vpn", "Hand-off: slow.")
+    there = [on("autotask", hand_off), on("halopsa", hand_off)]
+    same = compare([on("connectwise"), *there])
+    assert list(same.differences) == []
+    assert ["ConnectWise cannot hide an internal note" in told for told in same.withheld] == [True]
+    changed = compare([on("connectwise"), there[0], on("halopsa", note("vpn", "Hand-off: fast."))])
+    assert list(changed.differences) == [
+        "hand-off on 'vpn': Autotask has 'Hand-off: slow.', HaloPSA has 'Hand-off: fast.'"
+    ]
+
+
+def test_a_note_is_missed_where_nothing_was_refused() -> None:
+    without_it = replace(on("connectwise"), decisions=())
+    [difference] = compare([on("autotask", note("vpn", "Hand-off: slow.")), without_it]).differences
+    assert difference == "hand-off on 'vpn': Autotask has 'Hand-off: slow.', ConnectWise has 'nothing'"

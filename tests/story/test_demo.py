@@ -1,13 +1,27 @@
 """`psa-copilot demo`, as a stranger sees it: two processes over HTTP, and it ends by itself."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+import yaml
+
+from psa_copilot.cli import demo
+from psa_copilot.cli.demo_config import write_config
+from psa_copilot.cli.demo_psas import PSAS
+from psa_copilot.errors import ConfigError
+from tests.story.daemon import LONG
+
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
-PATIENCE = 150
+PATIENCE = 600
+LOOPBACK = "http://127.0.0.1:1"
 SUMS = "wrote 7 notes, left 50 of 57 tickets alone, 0 mails to customers"
 
 
@@ -39,22 +53,50 @@ def test_the_demo_shows_the_copilot_at_work_and_ends_by_itself(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [], "the demo cleans up"
 
 
-def test_a_demo_with_a_model_can_be_looked_into(tmp_path: Path) -> None:
-    shown = play(tmp_path, "--keep", "--model", "scripted")
+@pytest.mark.skipif(not LONG, reason="plays on one PSA after another; PSA_COPILOT_LONG=1 runs it")
+@pytest.mark.parametrize("words", [(), ("--model", "scripted", "--keep")], ids=["no model", "a model"])
+def test_the_same_monday_on_every_psa(tmp_path: Path, words: tuple[str, ...]) -> None:
+    shown = play(tmp_path, "--psa", "all", *words)
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    assert SUMS in shown.stdout
+    row = r"^ *(ConnectWise|Autotask|HaloPSA) +all 12 +(\d) +50 of 57 tickets +(\d+) "
+    rows = re.findall(row, shown.stdout, re.MULTILINE)
+    # Where a client's own technicians would read the hand-off too, there is none.
+    assert rows == [("ConnectWise", "7", "0"), ("Autotask", "8", "0"), ("HaloPSA", "8", "0")]
+    assert shown.stdout.count("not there to compare") == 1
+    assert "8 notes, each the same wherever it can be" in shown.stdout
+    if not words:
+        assert list(tmp_path.iterdir()) == [], "the demo cleans up"
+        return
     [folder] = tmp_path.iterdir()
-    assert f"psa-copilot ledger --config {folder / 'config.yaml'}" in shown.stdout
-    listed = subprocess.run(
-        [PROGRAM, "ledger", "--config", folder / "config.yaml"], capture_output=True, text=True, check=True
-    )
-    assert "own technicians read internal notes" in " ".join(listed.stdout.split())
+    for psa in ("connectwise", "autotask", "halopsa"):
+        listed = [str(PROGRAM), "ledger", "--config", str(folder / psa / "config.yaml")]
+        told = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+        assert ("own technicians read internal notes" in " ".join(told.split())) == (psa == "connectwise")
+
+
+def test_all_psas_have_one_configuration_but_for_their_connections(tmp_path: Path) -> None:
+    told = [yaml.safe_load(write_config(tmp_path, psa, LOOPBACK, None).read_text()) for psa in PSAS.values()]
+    assert [one.pop("connections")["main"]["use"] for one in told] == ["connectwise", "autotask", "halopsa"]
+    for one in told:
+        one.pop("web")  # a free port
+    assert told[0] == told[1] == told[2]
+
+
+def test_what_is_wrong_with_the_configuration_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(demo, "PSAS", {"halopsa": replace(PSAS["halopsa"], keys={"client_id": "id"})})
+    with pytest.raises(ConfigError, match=r"connections\.main\.client_secret") as told:
+        demo.play("halopsa", model="", keep=False)
+    assert len(str(told.value).splitlines()) == 1
 
 
 def test_only_psas_and_models_that_are_there_are_played(tmp_path: Path) -> None:
     shown = play(tmp_path, "--psa", "pencil")
     assert shown.returncode == 2
-    assert shown.stderr.startswith("error: --psa: the demo cannot play pencil")
+    assert shown.stderr == (
+        "error: --psa: the demo cannot play pencil; there is: connectwise, autotask, halopsa, all\n"
+    )
     shown = play(tmp_path, "--model", "pencil")
     assert shown.returncode == 2
     assert shown.stderr.startswith("error: --model: the demo has no model pencil")

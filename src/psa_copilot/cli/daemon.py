@@ -100,7 +100,7 @@ class _Progress:
 
 
 def sandbox(
-    psa: Annotated[str, typer.Argument(help="Which PSA; connectwise.")],
+    psa: Annotated[str, typer.Argument(help="Which PSA: connectwise, autotask or halopsa.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen on 127.0.0.1; 0 takes a free one.")] = 0,
     tickets: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Tickets to hold, one JSON object a line; .gz too.")
@@ -134,14 +134,18 @@ def sandbox(
 
 
 def demo(
-    psa: Annotated[str, typer.Option(help="Which PSA to show it on; connectwise.")] = "connectwise",
+    psa: Annotated[
+        str, typer.Option(help="Which PSA to show it on: connectwise, autotask, halopsa or all.")
+    ] = "connectwise",
     model: Annotated[str, typer.Option(help="Which model writes its notes: scripted; left out: none.")] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with its database, to look into.")] = False,
 ) -> None:
-    """Show the copilot at work: the bad Monday of a help desk, in a minute and a half.
+    """Show the copilot at work: the bad Monday of a help desk, in less than a minute.
 
     A PSA in small with people in it, and the copilot beside it: processes of their own that speak HTTP. Exit code 1,
-    and which of the twelve stories it was, when anything expected did not happen.
+    and which of the twelve stories it was, when anything expected did not happen. `all` plays the same Monday on each
+    PSA and compares our notes: exit code 1, and the first difference, when they are not the same but for ids, markers
+    and markup.
     """
     from psa_copilot.cli import demo as show
 

@@ -19,27 +19,31 @@ import httpx
 import yaml
 from rich.console import Console
 
+from psa_copilot import config, registry
 from psa_copilot.cli import output, showing
+from psa_copilot.cli.comparing import compare
 from psa_copilot.cli.demo_config import DATABASE, write_config
-from psa_copilot.cli.expected import failures
+from psa_copilot.cli.demo_psas import PSAS, Psa
+from psa_copilot.cli.expected import Played, failures, is_ours
 from psa_copilot.cli.processes import command, daemon_beside, end, in_its_time, sandbox_beside
 from psa_copilot.cli.watching import CONNECTION, Watch
-from psa_copilot.errors import ConfigError, CopilotError
+from psa_copilot.errors import ConfigError, CopilotError, PluginBroken
 from psa_copilot.models import Ref
 from psa_copilot.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from psa_copilot.testing.model_server import ScriptedModel
 
-PSAS, MODELS = ("connectwise",), ("scripted",)
+MODELS = ("scripted",)
+ALL = "all"
 SCENARIO = "monday"
 CANARY = Ref(connection=CONNECTION, remote_id="901")
 CANARY_WAITS = "16m"
-SPEED = 30
-"""Minutes of the desk in two seconds."""
+SPEED = 60
+"""A minute of the desk in a second; what the copilot waits for politely is as much shorter."""
 UP_WITHIN = 40.0
 LOG_LINES = 15
-PEOPLE_COME, MORNING_OVER = timedelta(minutes=75), timedelta(minutes=79)
+PEOPLE_COME, MORNING_OVER = timedelta(minutes=75.5), timedelta(minutes=80)
 TUESDAY, SWEPT = timedelta(hours=25), timedelta(hours=25, minutes=3)
 LEFT_FOR_TUESDAY, LEFT_FOR_THE_END = 3, 2
 """Deeds of people in the scenario that come later."""
@@ -52,10 +56,13 @@ LAST_WORD = "printer"
 class Stage:
     """Where the demo is played."""
 
+    psa: Psa
     sandbox: Sandbox
     config: Path
     console: Console
     model: ScriptedModel | None
+    is_brief: bool = False
+    """Whether only what happens is shown: another PSA is played too."""
     begin: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -78,26 +85,79 @@ class Stage:
 
 
 def play(psa: str, *, model: str, keep: bool) -> int:
-    """The whole demo; returns the exit code."""
-    if psa not in PSAS:
-        raise ConfigError(f"--psa: the demo cannot play {psa} yet; there is: {', '.join(PSAS)}")
+    """The whole demo, on one PSA or on each; returns the exit code."""
+    chosen = _chosen(psa)
     if model and model not in MODELS:
         raise ConfigError(f"--model: the demo has no model {model}; there is: {', '.join(MODELS)}, or none")
     # What ends us ends both processes too: the blocks below are left in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with _folder(keep=keep) as folder:
+        kept = folder if keep else None
+        return _play_one(chosen[0], model, folder, kept) if len(chosen) == 1 else _play_all(chosen, model, folder, kept)
+
+
+def _chosen(name: str) -> list[Psa]:
+    """What to play on; ConfigError for a PSA that is not known, not installed, or broken."""
+    installed = {*registry.names("sandboxes")} & {*registry.names("connectors")}
+    there = {one: psa for one, psa in PSAS.items() if one in installed}
+    chosen = [*there] if name == ALL else [name]
+    if not chosen or not there.keys() >= {*chosen}:
+        raise ConfigError(f"--psa: the demo cannot play {name}; there is: {', '.join([*there, ALL])}")
+    for one in chosen:
+        try:
+            registry.connector(one)
+            registry.sandbox(one)
+        except PluginBroken as exc:
+            raise ConfigError(f"--psa: the demo cannot play {one}: {exc}") from exc
+    return [there[one] for one in chosen]
+
+
+def _play_one(psa: Psa, model: str, folder: Path, kept: Path | None) -> int:
     console = output.console()
-    with _folder(keep=keep) as folder, _model(model) as server, sandbox_beside(psa, SCENARIO, folder) as sandbox:
-        stage = Stage(sandbox, write_config(folder, psa, sandbox.url, server), console, server)
-        return _play(stage, kept=stage.config if keep else None)
+    with _stage(psa, model, folder, console) as stage:
+        played = _play(stage)
+    if played.wrong:
+        return _failed(played)
+    showing.end(console, played, kept)
+    return 0
 
 
-def _play(stage: Stage, kept: Path | None) -> int:
+def _play_all(chosen: Sequence[Psa], model: str, folder: Path, kept: Path | None) -> int:
+    """One after another, so that each has the machine to itself; then their notes beside each other."""
+    console, played = output.console(), list[Played]()
+    for psa in chosen:
+        showing.head(console, psa.called)
+        (folder / psa.name).mkdir()
+        with _stage(psa, model, folder / psa.name, console) as stage:
+            stage.is_brief = True
+            played.append(_play(stage))
+    same = compare([one.outcome for one in played])
+    showing.all_of_them(console, played, same, kept)
+    codes = [_failed(one) for one in played if one.wrong]
+    for difference in same.differences[:1]:
+        output.hint(f"the notes differ: {difference}")
+    return 1 if codes or same.differences else 0
+
+
+@contextmanager
+def _stage(psa: Psa, model: str, folder: Path, console: Console) -> Iterator[Stage]:
+    """The sandbox and the model beside us, and the copilot's configuration."""
+    with _model(model) as server, sandbox_beside(psa.name, SCENARIO, folder) as sandbox:
+        path = write_config(folder, psa, sandbox.url, server)
+        config.load(path)  # what is wrong with it is one line here, and the first command's failure later
+        yield Stage(psa, sandbox, path, console, server)
+
+
+def _play(stage: Stage) -> Played:
+    stage.sandbox.speed(SPEED)
     digest = json.loads(stage.type("digest", "--json"))
-    showing.desk(stage.console, stage.config.with_name(DATABASE), digest)
+    if not stage.is_brief:
+        showing.desk(stage.console, stage.config.with_name(DATABASE), digest)
     wrong = list(_try_on_a_test_ticket(stage))
+    stage.sandbox.speed(1)  # nobody writes before the copilot is there, however long its start takes
     with daemon_beside(stage.config, stage.sandbox.clock_url) as daemon:
         _until_up(stage.config)
-        watch = Watch(stage.sandbox, stage.config.with_name(DATABASE), daemon, stage.console)
+        watch = Watch(stage.psa, stage.sandbox, stage.config.with_name(DATABASE), daemon, stage.console)
         stage.sandbox.speed(SPEED)
         stage.move_to(PEOPLE_COME)
         watch.until_quiet(stage.starts + MORNING_OVER, LEFT_FOR_TUESDAY)
@@ -105,20 +165,18 @@ def _play(stage: Stage, kept: Path | None) -> int:
         watch.until_quiet(stage.starts + SWEPT, LEFT_FOR_THE_END)
         outcome = watch.outcome(digest, *_asked(stage.model))
         wrong += failures(outcome)
-        showing.came_of_it(stage.console, outcome)
+        if not stage.is_brief:
+            showing.came_of_it(stage.console, outcome)
         wrong += _stop_everything(stage, watch)
         watch.close()
         code = end(daemon)
     wrong += [f"the copilot ended with exit code {code}"] if code else []
-    if wrong:
-        return _failed(wrong, stage.config)
-    showing.end(stage.console, outcome, stage.seconds, kept)
-    return 0
+    return Played(outcome, tuple(wrong), stage.seconds, stage.config)
 
 
 def _try_on_a_test_ticket(stage: Stage) -> Iterator[str]:
     """The canary: nothing leaves `observe` before it has been seen what each kind of write sets off."""
-    from psa_copilot import app, config
+    from psa_copilot import app
     from psa_copilot.engine.flight import Orders
 
     def tell(line: str) -> None:
@@ -128,7 +186,8 @@ def _try_on_a_test_ticket(stage: Stage) -> Iterator[str]:
     orders = Orders(agree=lambda _: True, mailbox=lambda _: not stage.sandbox.mailbox(), tell=tell)
     with in_its_time(stage.sandbox.clock_url):
         report = asyncio.run(app.try_canary(config.load(stage.config), CANARY, orders))
-    showing.canary(stage.console, report)
+    if not stage.is_brief:
+        showing.canary(stage.console, report)
     if not report.is_clean:
         yield "the canary: not every kind of write came home clean"
 
@@ -189,20 +248,21 @@ def _stop_everything(stage: Stage, watch: Watch) -> Iterator[str]:
     stage.move_to(STOPPED)
     stage.type("resume")
     stopped = watch.until_promised(LAST_WORD, why="control ticket")
-    written = [note for note in stage.sandbox.notes() if note["author"] == "copilot"]
-    showing.stopped(stage.console, paused, stopped)
+    written = [note for note in stage.sandbox.notes() if is_ours(note)]
+    if not stage.is_brief:
+        showing.stopped(stage.console, paused, stopped)
     if paused is None or stopped is None:
         yield "“pause” and the control ticket: no write was promised and held back"
-    if written != [note for note in before if note["author"] == "copilot"]:
+    if written != [note for note in before if is_ours(note)]:
         yield "“pause” and the control ticket: something was written all the same"
     if stage.sandbox.mailbox():
         yield "“pause” and the control ticket: a mail went out"
 
 
-def _failed(wrong: Sequence[str], config: Path) -> int:
-    for what in wrong:
-        output.hint(f"not as expected: {what}")
-    log = config.with_name("copilot.log").read_text(encoding="utf-8", errors="replace")
+def _failed(played: Played) -> int:
+    for what in played.wrong:
+        output.hint(f"not as expected on {played.outcome.psa.called}: {what}")
+    log = played.config.with_name("copilot.log").read_text(encoding="utf-8", errors="replace")
     for line in log.splitlines()[-LOG_LINES:]:
         output.hint(f"copilot.log: {line}")
     return 1

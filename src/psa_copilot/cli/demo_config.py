@@ -9,29 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from psa_copilot.cli.expected import KEY
+from psa_copilot.cli.demo_psas import Psa
 from psa_copilot.cli.watching import CONNECTION
 
 if TYPE_CHECKING:
     from psa_copilot.testing.model_server import ScriptedModel
 
 DATABASE = "demo.db"
-STATUSES: Mapping[str, Mapping[str, str]] = {
-    "Help Desk": {
-        "New": "new",
-        "In Progress": "in progress",
-        "Scheduled": "scheduled",
-        "Waiting customer": "waiting on customer",
-        "Waiting vendor": "waiting on vendor",
-        "Resolved": "resolved",
-    }
-}
+BOARD = "Help Desk"
 DESK: Mapping[str, Any] = {
     "control_ticket": {"ticket": "900", "armed": "In Progress"},
     "hours": {"*": {"days": "mon-fri", "open": "08:00", "close": "17:30", "zone": "Europe/London", "holidays": "none"}},
     "own_company": "Lantern IT",
     "vips": ["Dr. Samir Quist"],
-    "client_it": ["Client IT"],
     "co_managed": ["Harbor Lane Accounting"],
 }
 SWEEPER: Mapping[str, Any] = {
@@ -44,21 +34,19 @@ SWEEPER: Mapping[str, Any] = {
 }
 
 
-def write_config(folder: Path, psa: str, url: str, server: ScriptedModel | None) -> Path:
+def write_config(folder: Path, psa: Psa, url: str, server: ScriptedModel | None) -> Path:
     """The file for this PSA, and for this model if there is one."""
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(_settings(psa, url, server), sort_keys=False), encoding="utf-8")
     return path
 
 
-def _settings(psa: str, url: str, server: ScriptedModel | None) -> dict[str, Any]:
+def _settings(psa: Psa, url: str, server: ScriptedModel | None) -> dict[str, Any]:
     address = f"127.0.0.1:{_free_port()}"
-    keys = {"company": "sandbox", "public_key": KEY, "private_key": "priv", "client_id": "demo"}
-    connection = {"use": psa, "url": url, **keys, "poll_every": "60s", "statuses": STATUSES, "desk": DESK}
     told: dict[str, Any] = {
         "database": f"sqlite:///{DATABASE}",
         "web": {"listen": address, "url": f"http://{address}"},
-        "connections": {CONNECTION: connection},
+        "connections": {CONNECTION: _connection(psa, url)},
         "plugins": {"summarize": {"mode": "act", "after_messages": 3}, "stale_sweeper": SWEEPER},
     }
     if server is not None:
@@ -66,6 +54,13 @@ def _settings(psa: str, url: str, server: ScriptedModel | None) -> dict[str, Any
 
         told["llm"] = dict(settings(server))
     return told
+
+
+def _connection(psa: Psa, url: str) -> dict[str, Any]:
+    """All that one PSA's copilot is told otherwise than another's."""
+    desk = {**DESK, "client_it": [psa.client_it]}
+    labels = {BOARD: psa.meanings()}
+    return {"use": psa.name, "url": url, **psa.keys, "poll_every": "60s", "statuses": labels, "desk": desk}
 
 
 def _free_port() -> int:

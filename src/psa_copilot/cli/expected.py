@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from psa_copilot.cli.demo_psas import PSAS, Psa
 from psa_copilot.markers import marker_of, unsigned
 from psa_copilot.models import Ticket
 from psa_copilot.store import BacklogRow, DecisionRow
+from psa_copilot.text.markup import to_text
 from psa_copilot.text.unsupported import unsupported
 
 Note = Mapping[str, Any]
 
-KEY = "pub"
-"""The public half of the copilot's key, by which the PSA's log knows it."""
 ALERT = "alert-"
 """How the names of the alerts begin in the scenario."""
 ALERTS, FOLDED = 46, 40
@@ -27,6 +28,8 @@ SECRET = ("payroll", "dismissal", "17:00 sharp", "all access of our colleague")
 INVENTED = ("Bartholomew", "99887766")
 """What the scripted model says of a ticket in which nobody said it."""
 WROTE = ("written", "promised")
+UNHIDDEN = "own technicians read internal notes"
+"""Why a note is refused where a PSA cannot keep it from the technicians of a co-managed client."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,14 @@ class Outcome:
     """The tickets as they were when the copilot first saw them, by their name in the scenario."""
     after: Mapping[str, Ticket]
     notes: Sequence[Note]
+    psa: Psa = PSAS["connectwise"]
+    hides_from_client_it: bool = False
+    """Whether this PSA keeps internal notes from the technicians of a co-managed client."""
     mails: Sequence[Mapping[str, Any]] = ()
     writes: Sequence[Mapping[str, Any]] = ()
     """Requests of the copilot that changed something on a ticket, from the PSA's log."""
+    requests: int = 0
+    """How many requests it has sent, the first look at the desk among them."""
     decisions: Sequence[DecisionRow] = ()
     """The ledger, oldest first."""
     backlog: Sequence[BacklogRow] = ()
@@ -88,6 +96,17 @@ class Outcome:
         return sum(not notes for notes in self.ours.values())
 
 
+@dataclass(frozen=True)
+class Played:
+    """One play on one PSA."""
+
+    outcome: Outcome
+    wrong: Sequence[str]
+    """What was expected and did not happen."""
+    seconds: float
+    config: Path
+
+
 Rule = Callable[[Outcome, str], str]
 """Says what is wrong with a ticket; empty when nothing is."""
 
@@ -106,6 +125,17 @@ def is_ours(note: Note) -> bool:
     return bool(marker_of(str(note["versions"][0]["text"])))
 
 
+def kind(note: Note) -> str:
+    """What a note of ours is, by its first word: a recap, a nudge, a hand-off."""
+    return to_text(note["text"]).partition(":")[0].lower()
+
+
+def _moment(told: object) -> datetime:
+    """A PSA's date; without a zone it is in UTC."""
+    moment = datetime.fromisoformat(str(told))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def new_lines(note: Note) -> str:
     """What the last edit of a note has put into it."""
     before, after = (str(version["text"]).splitlines() for version in note["versions"][-2:])
@@ -120,6 +150,9 @@ def failures(outcome: Outcome) -> Iterator[str]:
             continue
         found = (rule(outcome, name) for rule in story.rules)
         yield from (f"{story.title}: {what}" for what in found if what)
+    for name, notes in outcome.ours.items():
+        if any(not note["internal"] for note in notes):
+            yield f"{outcome.before[name].title!r}: a note of ours is not internal"
     if outcome.mails:
         yield f"{len(outcome.mails)} mails went out"
 
@@ -129,7 +162,10 @@ def failures(outcome: Outcome) -> Iterator[str]:
 
 def one_recap(outcome: Outcome, name: str) -> str:
     """Exactly one note of ours, and it is a recap that staff alone can read."""
-    notes = outcome.ours[name]
+    return _one_recap(outcome.ours[name])
+
+
+def _one_recap(notes: Sequence[Note]) -> str:
     if len(notes) != 1:
         return f"expected exactly one recap, there are {len(notes)}"
     if not notes[0]["internal"]:
@@ -202,8 +238,8 @@ def _ours_on(outcome: Outcome, name: str) -> str:
 
 def untouched(outcome: Outcome, name: str) -> str:
     """The copilot has not changed the ticket itself."""
-    on_ticket = f"/tickets/{outcome.before[name].ref.remote_id}"
-    changed = [row for row in outcome.writes if str(row["path"]).endswith(on_ticket)]
+    remote_id = outcome.before[name].ref.remote_id
+    changed = [row for row in outcome.writes if outcome.psa.changes_ticket(row, remote_id)]
     return f"the copilot changed the ticket itself ({changed[0]['method']})" if changed else ""
 
 
@@ -218,11 +254,11 @@ def as_it_was(outcome: Outcome, name: str) -> str:
     return f"it was changed: {', '.join(moved)}" if moved else ""
 
 
-def stands(field_name: str, value: str) -> Rule:
-    """What a human has set stands."""
+def stands(field_name: str, word: str) -> Rule:
+    """What a human has set stands; `word` is the scenario's."""
 
     def rule(outcome: Outcome, name: str) -> str:
-        now = getattr(outcome.after[name], field_name)
+        now, value = getattr(outcome.after[name], field_name), outcome.psa.word(word)
         return "" if now == value else f"{field_name} is {now!r}, and a technician has set {value!r}"
 
     return rule
@@ -241,6 +277,22 @@ def refused(*words: str) -> Rule:
         return "" if found else f"no wish was refused with {' … '.join(words)!r}; the ledger says {told}"
 
     return rule
+
+
+def human_was_first(outcome: Outcome, name: str) -> str:
+    """A change was refused, because somebody had made one since its plugin looked."""
+    by = outcome.psa.word("mruiz") if outcome.psa.tells_who else "somebody"
+    return refused(f"status was {outcome.psa.word('Waiting customer')!r}", f"by {by}")(outcome, name)
+
+
+def handed_over(outcome: Outcome, name: str) -> str:
+    """A hand-off tells of other tickets: it is written only where the client's own technicians cannot read it."""
+    if not outcome.hides_from_client_it:
+        return one_recap(outcome, name) or refused(UNHIDDEN)(outcome, name)
+    hand_offs = [note for note in outcome.ours[name] if kind(note) == "hand-off"]
+    if len(hand_offs) != 1 or not hand_offs[0]["internal"]:
+        return f"expected one internal hand-off, there are {len(hand_offs)}"
+    return _one_recap([note for note in outcome.ours[name] if note not in hand_offs])
 
 
 def waits_for_a_human(outcome: Outcome, name: str) -> str:
@@ -299,7 +351,7 @@ def nudged_once_it_passed(outcome: Outcome, name: str) -> str:
     notes, due = outcome.ours[name], outcome.before[name].required_at
     if len(notes) != 1 or not str(notes[0]["text"]).startswith("Nudge: "):
         return f"expected one nudge, there are {len(notes)} notes"
-    written = datetime.fromisoformat(str(notes[0]["created"]))
+    written = _moment(notes[0]["created"])
     return "" if due and written > due else f"it was nudged at {written:%a %H:%M}, inside its time"
 
 
@@ -350,12 +402,12 @@ STORIES: Mapping[str, Story] = {
     ),
     "vpn": Story(
         "“VPN slow”: the co-managed client's own IT answers",
-        (*RECAP, stands("assignee", "mruiz"), refused("own technicians read internal notes")),
+        (handed_over, *RECAP[1:], stands("assignee", "mruiz")),
         "",
     ),
     "human": Story(
         "A technician sets the status before the sweeper does",
-        (no_note, untouched, stands("status", "In Progress"), refused("status was 'Waiting customer'", "mruiz")),
+        (no_note, untouched, stands("status", "In Progress"), human_was_first),
         "",
     ),
     "quote": Story(

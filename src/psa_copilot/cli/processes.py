@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from psa_copilot.errors import CopilotError
+from psa_copilot.errors import ConfigError, CopilotError
 from psa_copilot.sandbox import Sandbox
 
 STOP_WITHIN = 10.0
-COMMAND_WITHIN = 60.0
+COMMAND_WITHIN = 120.0
+USAGE = 2
 CLOCK = "PSA_COPILOT_CLOCK"
 
 
@@ -24,7 +25,8 @@ def sandbox_beside(psa: str, scenario: str, folder: Path) -> Iterator[Sandbox]:
     with _process(folder / "sandbox.log", {}, "sandbox", psa, "--scenario", scenario) as process:
         line = process.stdout.readline() if process.stdout else ""
         if not line.startswith("ready "):
-            raise CopilotError(f"the sandbox did not start: {(folder / 'sandbox.log').read_text().strip()}")
+            told = (folder / "sandbox.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise CopilotError(f"the {psa} sandbox did not start: {told[-1] if told else 'it said nothing'}")
         sandbox = Sandbox(line.split()[1])
         try:
             yield sandbox
@@ -46,7 +48,8 @@ def command(config: Path, clock_url: str, *words: str) -> str:
         typed, env=_env({CLOCK: clock_url}), capture_output=True, text=True, timeout=COMMAND_WITHIN, check=False
     )
     if ended.returncode:
-        raise CopilotError(f"psa-copilot {words[0]} ended with {ended.returncode}: {ended.stderr.strip()}")
+        raised = ConfigError if ended.returncode == USAGE else CopilotError
+        raise raised(f"psa-copilot {words[0]} ended with {ended.returncode}: {ended.stderr.strip()}")
     return ended.stdout
 
 

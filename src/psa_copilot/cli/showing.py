@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from psa_copilot.cli.expected import STORIES, Note, Outcome, is_ours
+from psa_copilot.cli.comparing import Comparison
+from psa_copilot.cli.expected import STORIES, Note, Outcome, Played, is_ours, kind
 from psa_copilot.cli.watching import CONNECTION, in_one_line
 from psa_copilot.engine.flight import Report
 from psa_copilot.models import Origin, Ticket
@@ -89,7 +90,7 @@ def came_of_it(console: Console, outcome: Outcome) -> None:
 def _note(console: Console, outcome: Outcome) -> None:
     said = [note for note in outcome.notes_on(LONG_THREAD) if not is_ours(note)]
     head(console, f"One ticket before, {len(said)} messages long: {outcome.before[LONG_THREAD].title}")
-    lines = [in_one_line(f"{note['contact'] or note['author']}: {note['text']}") for note in said]
+    lines = [in_one_line(f"{note.get('contact') or note['author']}: {note['text']}") for note in said]
     for line in (*lines[:2], "...", lines[-1]):
         say(console, f"    {line}")
     head(console, "and after, with one internal note more:")
@@ -119,8 +120,8 @@ def _did(outcome: Outcome, name: str) -> str:
 
 def _kind(note: Note) -> str:
     updates = len(note["versions"]) - 1
-    kind = str(note["text"]).partition(":")[0].lower()
-    return f"{kind}, updated {updates} times" if updates > 1 else f"{kind}, updated once" if updates else kind
+    often = "once" if updates == 1 else f"{updates} times"
+    return f"{kind(note)}, updated {often}" if updates else kind(note)
 
 
 def _alone(outcome: Outcome, name: str) -> str:
@@ -159,16 +160,47 @@ def stopped(console: Console, paused: WriteRow | None, control: WriteRow | None)
     say(console, f"still not written: {control.why}" if control else "nothing was held back")
 
 
-def end(console: Console, outcome: Outcome, seconds: float, kept: Path | None) -> None:
+def end(console: Console, played: Played, kept: Path | None) -> None:
     """The sums, and where to look next."""
+    outcome = played.outcome
     say(console)
     say(
         console,
         f"wrote {outcome.written} notes, left {outcome.left_alone} of {len(outcome.before)} tickets alone, "
         f"{len(outcome.mails)} mails to customers",
     )
-    say(console, f"All {len(STORIES) + 1} stories ended as they should, after {seconds:.0f} s.\n")
-    look = f"psa-copilot ledger --config {kept}" if kept else "psa-copilot demo --keep keeps a demo's ledger"
+    say(console, f"All {len(STORIES) + 1} stories ended as they should, after {played.seconds:.0f} s.\n")
+    look = f"psa-copilot ledger --config {played.config}" if kept else "psa-copilot demo --keep keeps a demo's ledger"
     say(console, f"Why it wrote what it wrote:  {look}")
     say(console, "Your own PSA:                psa-copilot init, then psa-copilot digest")
     say(console, "What it will never do:       README.md")
+
+
+# -- several PSAs ------------------------------------------------------------------------------------------------
+
+
+def all_of_them(console: Console, played: Sequence[Played], same: Comparison, kept: Path | None) -> None:
+    """A row for each PSA, and whether their notes are the same."""
+    head(console, "The same Monday, and one configuration but for `connections:`")
+    columns = ("PSA", "stories", "notes", "left alone", "mails", "requests", "seconds")
+    table = Table(*columns, box=box.SIMPLE, header_style="bold", pad_edge=False)
+    for one in played:
+        table.add_row(*map(escape, _row(one)))
+    console.print(table)
+    for told in same.withheld:
+        say(console, f"not there to compare: {told}")
+    if not same.differences:
+        say(console, f"{same.compared} notes, each the same wherever it can be, without ids, markers and markup.")
+    if kept:
+        say(console, f"What each of them did:  {kept}")
+
+
+def _row(played: Played) -> Iterator[str]:
+    outcome, stories = played.outcome, len(STORIES) + 1
+    yield outcome.psa.called
+    yield f"all {stories}" if not played.wrong else f"{len(played.wrong)} things went wrong"
+    yield str(outcome.written)
+    yield f"{outcome.left_alone} of {len(outcome.before)} tickets"
+    yield str(len(outcome.mails))
+    yield str(outcome.requests)
+    yield f"{played.seconds:.0f}"

@@ -15,13 +15,15 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from psa_copilot.cli.expected import KEY, STORIES, WROTE, Note, Outcome, is_ours, new_lines
+from psa_copilot import registry
+from psa_copilot.cli.demo_psas import Psa
+from psa_copilot.cli.expected import STORIES, WROTE, Note, Outcome, is_ours, new_lines
 from psa_copilot.models import Ref, Ticket
 from psa_copilot.sandbox import Sandbox
 from psa_copilot.store import DecisionRow, Store, Transaction, WriteRow
 
 CONNECTION = "main"
-LONGEST = 120.0
+LONGEST = 180.0
 """Seconds; a demo that takes longer has failed."""
 QUIET = 2.0
 """Seconds in which nothing may happen before we say that all is quiet."""
@@ -35,14 +37,17 @@ SWEEPER = "stale_sweeper"
 class Watch:
     """Tells what happens on the desk until all is quiet, and remembers it."""
 
-    def __init__(self, sandbox: Sandbox, database: Path, daemon: subprocess.Popen[str], console: Console) -> None:
-        self._sandbox, self._daemon, self._console = sandbox, daemon, console
+    def __init__(
+        self, psa: Psa, sandbox: Sandbox, database: Path, daemon: subprocess.Popen[str], console: Console
+    ) -> None:
+        self._psa, self._sandbox, self._daemon, self._console = psa, sandbox, daemon, console
         self._store = Store(database)
         self._before: dict[str, Ticket] = {}
         self._after: dict[str, Ticket] = {}
         self._decisions: Sequence[DecisionRow] = ()
         self._notes: Sequence[Note] = sandbox.notes()
-        self._versions = {note["id"]: len(note["versions"]) for note in self._notes}
+        self._versions = {_key(note): len(note["versions"]) for note in self._notes}
+        self._logged = len(sandbox.log())
         self._told: set[tuple[int | None, str]] = set()
         self._begin = self._moved_at = time.monotonic()
 
@@ -82,18 +87,22 @@ class Watch:
     def outcome(self, digest: Mapping[str, Any], model: str, asked: Sequence[str]) -> Outcome:
         """How the desk stands now."""
         self._look()
-        log, known = self._sandbox.log(), self._before.items()
+        known = self._before.items()
+        ours = [row for row in self._sandbox.log() if row["key"] == self._psa.login]
         with self._store.reading() as tx:
             backlog = tx.backlog.worst(SWEEPER, 1000)
             looks = {name: [run.plugin for run in tx.ledger.runs(str(ticket.ref))] for name, ticket in known}
             away = {name: tx.standings.row(ticket.ref).away_until for name, ticket in known}
-        writes = [row for row in log if row["committed"] and row["key"] == KEY and "/tickets/" in row["path"]]
+        can = registry.connector(self._psa.name).can
         return Outcome(
             before=self._before,
             after=self._after,
             notes=self._sandbox.notes(),
             mails=self._sandbox.mailbox(),
-            writes=writes,
+            psa=self._psa,
+            hides_from_client_it=can.hides_from_client_it,
+            writes=[row for row in ours if row["committed"] and row["n"] > self._logged],
+            requests=len(ours),
             decisions=self._decisions,
             backlog=backlog,
             looks=looks,
@@ -125,10 +134,10 @@ class Watch:
 
     def _look(self) -> None:
         self._notes = self._sandbox.notes()
-        news = [note for note in self._notes if self._versions.get(note["id"], 0) < len(note["versions"])]
+        news = [note for note in self._notes if self._versions.get(_key(note), 0) < len(note["versions"])]
         copilot_is_done = self._copilot_is_done()
         for note in news:
-            self._versions[note["id"]] = len(note["versions"])
+            self._versions[_key(note)] = len(note["versions"])
             self._tell_note(note)
         if news or not copilot_is_done:
             self._moved_at = time.monotonic()
@@ -152,8 +161,7 @@ class Watch:
     def _knows_all(self, tx: Transaction) -> bool:
         tickets = {ticket.ref.remote_id for name, ticket in self._after.items() if name in STORIES}
         known = {(one, message.key) for one in tickets for message in tx.mirror.messages(CONNECTION, one)}
-        spoken = [(str(note["ticket"]), str(note["id"])) for note in self._notes]
-        return all(key in known for key in spoken if key[0] in tickets)
+        return all(key in known for key in map(_key, self._notes) if key[0] in tickets)
 
     def _tell_decisions(self) -> None:
         for row in self._decisions:
@@ -167,8 +175,8 @@ class Watch:
         if ticket not in {one.ref.remote_id for name, one in self._before.items() if name in STORIES}:
             return  # alerts come in great number, and nobody speaks in them
         if not is_ours(note):
-            self._tell("cyan", str(note["contact"] or by), ticket, f"writes: {note['text']}")
-        elif by == first["by"]:
+            self._tell("cyan", str(note.get("contact") or note["author"] or by), ticket, f"writes: {note['text']}")
+        elif by == str(first["by"]):
             verb = "updates its internal note" if last is not first else "writes an internal note"
             self._tell("green", "copilot", ticket, f"{verb}: {note['text']}")
         else:
@@ -187,6 +195,11 @@ class Watch:
                 ours = sum(map(is_ours, notes))
                 table.add_row(escape(ticket.title), story.title, str(len(notes) - ours), "note" if ours else "")
         return table
+
+
+def _key(note: Note) -> tuple[str, str]:
+    """A note among all; on some PSAs each ticket numbers its own."""
+    return str(note["ticket"]), str(note["id"])
 
 
 def in_one_line(text: str) -> str:

@@ -84,9 +84,9 @@ class People:
 
     def _roll_in(self, wave: Wave) -> None:
         deeds: list[tuple[datetime, Deed]] = []
-        for number in range(1, wave.times + 1):
-            moment = wave.first + wave.every * (number - 1)
-            line = read_ticket(_counted(wave.ticket, number), start=moment, where="wave")
+        for number in range(wave.times):
+            moment = wave.first + wave.every * number
+            line = read_ticket(_counted(wave.ticket, wave.number + number), start=moment, where="wave")
             deeds.append((moment, partial(self._open, line.model_copy(update={"opened_at": moment}), moment)))
         self._do_or_plan(deeds)
 

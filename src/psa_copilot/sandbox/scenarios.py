@@ -56,8 +56,9 @@ class Step(Strict):
 
 
 class Wave(Strict):
-    """Many tickets of one kind, as an alert makes them; `{n}` in their texts counts."""
+    """Many tickets of one kind, as an alert makes them; `{n}` in their texts counts on from `number`."""
 
+    number: int = 1
     first: Moment
     every: Span
     times: int
