@@ -1,0 +1,112 @@
+"""What earlier tickets teach: what solved them, and what is known of the contact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from psa_copilot import Meaning, Thread, Ticket, Tools
+
+OVER = (Meaning.RESOLVED, Meaning.CLOSED)
+DEVICES = ("host", "path")
+LONGEST = 160
+"""Characters of one solution."""
+LOOKED_INTO = 12
+MOST_DEVICES = 4
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A resolved ticket that is like this one, and what it says solved it."""
+
+    ticket: Ticket
+    own: bool
+    """Of the same client, and on the same board, so that its number may be shown."""
+    solution: str
+    cause: str
+    score: float
+    shared: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As a note calls it."""
+        return f"#{self.ticket.number}" if self.own else "another client"
+
+
+def solved(thread: Thread, tools: Tools, likeness: float, *, across: bool, most: int) -> list[Solved]:
+    """Resolved tickets that are alike and say what solved them: the client's own first, then others', redacted."""
+    own = _solved(thread, tools, likeness, own=True)
+    rest = _solved(thread, tools, likeness, own=False) if across and len(own) < most else []
+    said = {one.solution.casefold() for one in own}
+    return [*own, *(one for one in rest if one.solution.casefold() not in said)][:most]
+
+
+def _solved(thread: Thread, tools: Tools, likeness: float, *, own: bool) -> list[Solved]:
+    found = tools.tickets.similar(thread, LOOKED_INTO, resolved=True, own=own)
+    alike = [one for one in found if one.score >= likeness]
+    if not own:
+        alike = [one for one in alike if one.ticket.company_id != thread.ticket.company_id]
+    told = (_told(one.ticket, one.score, one.shared, thread, tools, own=own) for one in alike)
+    return [one for one in told if one is not None]
+
+
+def _told(
+    ticket: Ticket, score: float, shared: tuple[str, ...], thread: Thread, tools: Tools, *, own: bool
+) -> Solved | None:
+    """A citation shows only where reader and source share a board."""
+    other = tools.tickets.thread(ticket.ref)
+    if other is None or ticket.board != thread.ticket.board:
+        return None
+    learned = tools.text.resolution(other)
+    solution, cause = _bare(learned.resolution), _bare(learned.cause)
+    if not own:
+        names = _names(other, tools)
+        solution, cause = tools.text.redacted(solution, names), tools.text.redacted(cause, names)
+    return Solved(ticket, own, _short(solution), _short(cause), score, shared) if solution else None
+
+
+def _names(other: Thread, tools: Tools) -> list[str]:
+    """Who must not be recognized in a sentence of another client's ticket."""
+    people = {message.author for message in other.messages if message.author}
+    return [other.ticket.company, other.ticket.contact, *sorted(people), *tools.tickets.other_clients(other.ticket)]
+
+
+def contact_tickets(thread: Thread, tools: Tools, span: timedelta) -> list[Ticket]:
+    """The contact's other tickets on this board, newest first."""
+    ticket = thread.ticket
+    if ticket.updated_at < ticket.opened_at:
+        return []
+    others = tools.tickets.recent_of_contact(ticket, tools.now - span)
+    return [other for other in others if other.board == ticket.board]
+
+
+def devices(tickets: Sequence[Ticket], tools: Tools) -> list[str]:
+    """Machines that these tickets name, the newest first."""
+    return list(dict.fromkeys(_devices(tickets[:LOOKED_INTO], tools)))[:MOST_DEVICES]
+
+
+def _devices(tickets: Sequence[Ticket], tools: Tools) -> Iterator[str]:
+    for ticket in tickets:
+        thread = tools.tickets.thread(ticket.ref)
+        if thread is not None:
+            said = tools.text.opening(thread).whole
+            yield from (entity.text for entity in tools.text.entities(said) if entity.kind in DEVICES)
+
+
+def is_over(ticket: Ticket) -> bool:
+    """Whether it is resolved or closed."""
+    return ticket.is_closed or ticket.meaning in OVER
+
+
+def _bare(text: str) -> str:
+    """A field of a resolution without its citations, which number the messages of another ticket."""
+    kept = text
+    while "[#" in kept:
+        before, _, rest = kept.partition("[#")
+        kept = before.rstrip() + rest.partition("]")[2]
+    return " ".join(kept.split()).strip(" .;")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " ..."
