@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
@@ -68,8 +69,9 @@ class Assist(Plugin):
         if not known and not lately:
             return []
         draft = await self._draft(thread, known, lately, tools)
-        said = [part for one in known for part in (one.solution, one.cause, one.ticket.title, one.ticket.number)]
-        also = [*said, *(f"{one.number} {one.title} {one.opened_at:%d %b}" for one in lately), *draft.parts.values()]
+        # What the mirror says stands as it is; what a model says in a reply has to be supported by it.
+        own = {name: said for name, said in draft.parts.items() if name != "reply" or not tools.llm.spent}
+        also = [replace(draft, parts=own).text()]
         draft = tools.text.without_clients(draft, tools.tickets.other_clients(thread.ticket))
         body = tools.text.written(draft, thread, also=also)
         return [self._wish(body, known, lately, thread, tools)]
