@@ -233,8 +233,11 @@ def resolution_id(said: str) -> str:
 def to_note(row: Row, ref: Ref, words: Words) -> Message:
     """A note; ValueError where it tells no date."""
     contact, resource = number(row, "createdByContactID"), number(row, "creatorResourceID")
+    program = number(row, "impersonatorCreatorResourceID")
     by, author = _author(contact, resource, words)
-    if by is ActorClass.TECHNICIAN and number(row, "noteType") in AUTOMATIC_NOTES:
+    if by is ActorClass.TECHNICIAN and program:
+        by = ActorClass.INTEGRATION  # in a technician's name, and nothing that a technician has typed
+    elif by is ActorClass.TECHNICIAN and number(row, "noteType") in AUTOMATIC_NOTES:
         by = ActorClass.SYSTEM
     sent, edited = moment(row.get("createDateTime")), moment(row.get("lastActivityDate"))
     if sent is None:
@@ -244,7 +247,7 @@ def to_note(row: Row, ref: Ref, words: Words) -> Message:
         ticket=ref,
         by=by,
         author=author,
-        author_id="" if contact is not None else words.identifier(resource),
+        author_id="" if contact is not None else words.identifier(program or resource),
         contact_id=_shown(contact),
         internal=number(row, "publish") != PUBLIC,
         text=note_text(row),
