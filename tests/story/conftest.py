@@ -9,6 +9,7 @@ import pytest
 
 from psa_copilot import clock
 from psa_copilot.config import EnabledPlugin
+from psa_copilot.engine.sync import Sync
 from tests.story.desk import Copilot, Desk, configured, open_desk
 from tests.story.psas import CHOSEN, PSAS, Psa
 
@@ -38,6 +39,13 @@ async def copilot(psa: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Hires the copilot: `await copilot(summarize(), notes_per_technician=3)` starts it with plugins and keys."""
     monkeypatch.setenv("PSA_COPILOT_CLOCK", psa.sandbox.clock_url)
     monkeypatch.setattr(clock, "FOLLOW_EVERY", 0.05)
+    poll = Sync.poll
+
+    async def counted(sync: Sync) -> None:
+        psa.polls += 1
+        await poll(sync)
+
+    monkeypatch.setattr(Sync, "poll", counted)
     hired: list[Copilot] = []
 
     async def hire(*plugins: EnabledPlugin, **keys: Any) -> Copilot:

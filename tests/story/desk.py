@@ -58,6 +58,8 @@ class Desk:
         self.kind, self.names = kind, kind.names
         self.sandbox, self.url, self._opened, self._asked = sandbox, sandbox.url, 0, asked
         self._people = kind.people(sandbox.url)
+        self.polls = 0
+        """How often the copilot has begun to look for changes."""
 
     def close(self) -> None:
         self._people.close()
@@ -127,10 +129,6 @@ class Desk:
         """The copilot's requests that would change something on this ticket, or on any."""
         return [one for one in self._by_us() if one.writes and one.ticket and ticket in (None, one.ticket)]
 
-    def polls(self) -> int:
-        """How often the copilot has begun to ask for changes."""
-        return sum(map(self.kind.asks_for_changes, self._by_us()))
-
     def _by_us(self) -> list[Asked]:
         return [one for one in list(self._asked) if one.key == self.kind.key]
 
@@ -169,8 +167,8 @@ class Copilot:
         """Bring it up, and wait until it looks for changes."""
         self._stop.clear()
         self._running = asyncio.create_task(app.run(self.config, self._stop))
-        polls = self.psa.polls()
-        await until(lambda: self._alive() and self.psa.polls() > polls, "the first poll")
+        polls = self.psa.polls
+        await until(lambda: self._alive() and self.psa.polls > polls, "the first poll")
         self.store = Store(self.config.database_path)
 
     async def stop(self) -> None:
@@ -186,8 +184,8 @@ class Copilot:
         """Wait until it has looked at everything and owes nothing; `but` are states that writes may stay in."""
         end = time.monotonic() + PATIENCE
         while True:
-            polls = self.psa.polls()
-            await until(lambda: self._alive() and self.psa.polls() >= polls + 3, "three polls")  # noqa: B023 - awaited
+            polls = self.psa.polls
+            await until(lambda: self._alive() and self.psa.polls >= polls + 3, "three polls")  # noqa: B023 - awaited
             if not self._owes(but):
                 return
             await until(lambda: self._alive() and not self._owes(but), f"all work done; {self.outbox()}")
@@ -233,6 +231,13 @@ class Copilot:
         with self.store.reading() as tx:
             thread = tx.mirror.thread_of(_ref(ticket))
         return thread.revision if thread else 0
+
+    def number(self, ticket: int) -> str:
+        """What people call a ticket."""
+        with self.store.reading() as tx:
+            found = tx.mirror.ticket(_ref(ticket))
+        assert found is not None, f"ticket {ticket} is not in the mirror"
+        return found.number
 
     def human(self, command: Callable[..., Any], *given: Any) -> Any:
         """What `psa-copilot` does for a human who types a command: one transaction, by the sandbox's clock."""

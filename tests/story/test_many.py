@@ -73,8 +73,8 @@ async def test_nothing_is_written_from_the_past_and_a_release_of_ten_writes_ten(
 
     released = one.human(release, "stale_sweeper", 10)
     await until(lambda: len(tickets_written_to(psa)) >= 10, "ten notes", PATIENCE)
-    polls = psa.polls()
-    await until(lambda: psa.polls() >= polls + 5, "that it stays so", PATIENCE)
+    polls = psa.polls
+    await until(lambda: psa.polls >= polls + 5, "that it stays so", PATIENCE)
     assert sorted(tickets_written_to(psa)) == sorted(int(row.ticket) for row in released)
     assert len(set(tickets_written_to(psa))) == 10
     assert held(one) >= OLD - 10

@@ -30,7 +30,7 @@ async def test_a_ticket_that_changes_hands_gets_a_hand_off_besides_its_recap(cop
     recap, hand_off = texts(psa, ticket)
     assert recap.startswith("Recap: (extract) ")
     assert hand_off.startswith("Hand-off: (extract) ")
-    assert f"Contact lately: {earlier} Scanner is slow (open)." in hand_off
+    assert f"Contact lately: {one.number(earlier)} Scanner is slow (open)." in hand_off
     assert one.verdicts(ticket) == ["written", "written"]
     hands_over(psa, ticket, psa.names.tobi)
     await one.settle()

@@ -27,6 +27,7 @@ class AutotaskPeople(People):
     """At work in Autotask."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._logins = {by: _client(url, *login) for by, login in LOGINS.items()}
 
     def close(self) -> None:
@@ -37,7 +38,8 @@ class AutotaskPeople(People):
         return self._post(ticket, text, INTERNAL if internal else PUBLIC, by)
 
     def writes_as(self, technician: str, ticket: int, text: str) -> None:
-        """Impersonation, which the switch of that name has allowed."""
+        """Impersonation, which the security level allows from now on."""
+        self._control("switch", {"impersonation": True})
         headers = {"ImpersonationResourceId": str(self._resource(technician)["id"])}
         self._post(ticket, text, INTERNAL, OTHER_API, headers)
 
@@ -51,9 +53,7 @@ class AutotaskPeople(People):
 
     def deletes(self, ticket: int, note: int) -> None:
         """Only the user interface deletes notes; the sandbox has a line for it."""
-        root = str(self._logins[HUMAN].base_url).partition(API)[0]
-        line = {"kind": "note_deleted", "ticket": ticket, "note": note}
-        httpx.post(f"{root}/_sandbox/record", json=line, trust_env=False).raise_for_status()
+        self._control("record", {"kind": "note_deleted", "ticket": ticket, "note": note})
 
     def sets(self, ticket: int, name: str, value: str, by: str = HUMAN) -> None:
         body = {"id": ticket, **self._meant(name, value)}
@@ -66,6 +66,9 @@ class AutotaskPeople(People):
         if name == "assignee":
             return str(self._asked("Resources", "id", told)["userName"])
         return next(label for label, number in self._labels(name).items() if number == told)
+
+    def _control(self, what: str, order: Mapping[str, object]) -> None:
+        httpx.post(f"{self._url}/_sandbox/{what}", json=order, trust_env=False).raise_for_status()
 
     def _meant(self, name: str, value: str) -> Mapping[str, object]:
         if name == "title":
@@ -109,6 +112,7 @@ class AutotaskPsa(Psa):
         high="High",
         critical="Critical",
         waiting="Waiting Customer",
+        moves_sla="Waiting Customer",
         vendor="Waiting Vendor",
         replied="Customer Replied",
         closed="Complete",

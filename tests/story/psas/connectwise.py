@@ -82,6 +82,7 @@ class ConnectWisePsa(Psa):
         medium="Priority 3 - Medium",
         high="Priority 2 - High",
         critical="Priority 1 - Critical",
+        moves_sla="In Progress",
     )
     sandbox = ConnectWiseSandbox
     connector = ConnectWise

@@ -32,6 +32,8 @@ class Names:
     closed: str = "Closed"
     stop: str = "Internal IT"
     """A status whose tickets are left alone."""
+    moves_sla: str = "Waiting customer"
+    """A status that is known to stop or to restart an SLA's clock."""
     category: str = "Network / VPN"
     ines: str = "idahl"
     marta: str = "mruiz"
