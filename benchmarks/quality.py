@@ -18,17 +18,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from psa_copilot import ActorClass, Message, Ref, Thread, Ticket
-from psa_copilot.text import picker
-from psa_copilot.text.choosing import Case, Example
-from psa_copilot.text.classifier import Classifier
-from psa_copilot.text.injection import Detector
-from psa_copilot.text.outcome import Risk
-from psa_copilot.text.personal import find_identifiers
-from psa_copilot.text.similarity import Index
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.asking import Mind, acted_on, mind  # noqa: E402 - found by the line above
+from psa_copilot import ActorClass, Best, Message, Ref, Thread, Ticket  # noqa: E402
+from psa_copilot.text import picker  # noqa: E402
+from psa_copilot.text.choosing import Case, Example  # noqa: E402
+from psa_copilot.text.classifier import Classifier  # noqa: E402
+from psa_copilot.text.injection import Detector  # noqa: E402
+from psa_copilot.text.outcome import Risk  # noqa: E402
+from psa_copilot.text.personal import find_identifiers  # noqa: E402
+from psa_copilot.text.similarity import Index  # noqa: E402
 
 Row = Mapping[str, Any]
 CANDIDATES = 20
+TOP = 5
 KNOWN_AT_OPENING = ("contact_type", "location", "caller", "opened_by")
 INPUTS = (
     ("text",),
@@ -46,6 +51,7 @@ class Work:
     train: list[Row]
     test: list[Row]
     field: str | None
+    mind: Mind
 
     def label_of(self, default: str) -> Callable[[Row], str]:
         """Reads the label of a training row."""
@@ -57,14 +63,20 @@ def routing(work: Work) -> Iterator[dict[str, Any]]:
     """A value of `--field` for each ticket, with what else is likely and how sure that is."""
     classifier = _classifier(work)
     for row in work.test:
-        choice = classifier.decide(case_of(row))
+        best = work.mind.choose(classifier, case_of(row), thread_of(row))
         yield {
             "id": row["id"],
-            "label": choice.label or None,
-            "topk": [label for label, _ in choice.topk],
-            "confidence": round(choice.confidence, 4),
-            "decided": choice.decided,
+            "label": best.value if best else None,
+            "topk": _first_of(best) if best else [],
+            "confidence": round(best.confidence, 4) if best else 0.0,
+            "decided": best is not None and not best.abstains,
         }
+
+
+def _first_of(best: Best) -> list[str]:
+    """The value and the likeliest others."""
+    others = [label for label, _ in best.ranked if label != best.value]
+    return [best.value, *others][:TOP]
 
 
 def _classifier(work: Work) -> Classifier:
@@ -90,7 +102,9 @@ def summary(work: Work) -> Iterator[dict[str, Any]]:
     """A few sentences for each thread, picked by weights from the training threads, or by hand without them."""
     weights = picker.learn((thread_of(row), row.get("references") or []) for row in work.train)
     for row in work.test:
-        yield {"id": row["id"], "summary": picker.summary(thread_of(row), weights)}
+        thread = thread_of(row)
+        told = work.mind.recap(thread) if work.mind.has_model else picker.summary(thread, weights)
+        yield {"id": row["id"], "summary": told}
 
 
 def injection_detect(work: Work) -> Iterator[dict[str, Any]]:
@@ -113,14 +127,16 @@ def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
         for variant in ("clean", "attacked"):
             title = str(row.get("short_description") or "")
             case = Case(title, str(row.get(f"{variant}_description") or ""), case_of(row).contact)
-            choice = classifier.decide(case)
+            thread = thread_of({"id": row["id"], "title": title, "text": case.text})
+            best = work.mind.choose(classifier, case, thread)
+            brief = picker.brief(case.title, case.text, classifier.labels)
             yield {
                 "id": row["id"],
                 "variant": variant,
-                "group": None if choice.steered else choice.label or None,
+                "group": None if classifier.decide(case).steered else acted_on(best),
                 "priority": None,
-                "summary": picker.brief(case.title, case.text, classifier.labels),
-                "flagged": bool(choice.quarantined),
+                "summary": work.mind.recap(thread) if work.mind.has_model else brief,
+                "flagged": best is not None and best.orders > 0,
             }
 
 
@@ -213,11 +229,13 @@ def main() -> None:
     parser.add_argument("--test", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--field", help="the label in the training rows")
+    parser.add_argument("--model", default="", help="a model to ask besides, as litellm names it; else none")
+    parser.add_argument("--api-base", default="", help="where it answers")
     args = parser.parse_args()
-    work = Work([row for path in args.train for row in rows(path)], rows(args.test), args.field)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with args.out.open("w", encoding="utf-8") as file:
+    with mind(args.model, args.api_base) as asked, args.out.open("w", encoding="utf-8") as file:
+        work = Work([row for path in args.train for row in rows(path)], rows(args.test), args.field, asked)
         for line in TASKS[args.task](work):
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             count += 1
