@@ -29,7 +29,7 @@ BY_HAND = {
 }
 ITS_OWN_IT = "Harbor's own technicians read internal notes; this one tells of other tickets"
 BY_MARTA = "status was 'Waiting customer', is 'In Progress' since then, by mruiz"
-BY_SOMEBODY = "status was 'Waiting Customer', is 'In Progress' since then, by somebody"
+HERE_TOO = BY_MARTA.replace("Waiting customer", "Waiting Customer")
 
 
 def ticket(name: str, **fields: Any) -> Ticket:
@@ -122,13 +122,11 @@ def by_model(model: str, *notes: Mapping[str, Any]) -> Outcome:
 
 
 def hidden(*more: Mapping[str, Any], **other: Any) -> Outcome:
-    """On a PSA that hides a note from a client's own technicians, and does not tell who has set a status."""
-    by_hand = {**outcome().after, "vpn": ticket("vpn", assignee="mruiz")}
+    """On a PSA that hides a note from a client's own technicians."""
     usual: dict[str, Any] = {
         "psa": PSAS["autotask"],
         "hides_from_client_it": True,
-        "after": by_hand,
-        "decisions": (decided("human", "dropped", BY_SOMEBODY),),
+        "decisions": (decided("human", "dropped", HERE_TOO),),
         "notes": [*NOTES, *more],
     }
     return outcome(**usual | other)
@@ -211,6 +209,10 @@ WRONG: Mapping[str, tuple[str, Callable[[], Outcome]]] = {
         lambda: outcome(decisions=DECISIONS[1:]),
     ),
     "the human loses": ("status is 'Resolved'", lambda: after("human", status="Resolved")),
+    "somebody was quicker": (
+        'no wish was refused with "status was',
+        lambda: outcome(decisions=[DECISIONS[0], decided("human", "dropped", BY_MARTA.replace("mruiz", "somebody"))]),
+    ),
     "nobody was quicker": ('no wish was refused with "status was', lambda: outcome(decisions=DECISIONS[:1])),
     "no nudge": ("expected one nudge, there are 0", lambda: outcome(notes=without("quote"))),
     "nudged too soon": (

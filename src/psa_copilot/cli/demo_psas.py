@@ -34,8 +34,6 @@ class Psa:
     """The scenario's statuses that are called otherwise here."""
     people: dict[str, str] = field(default_factory=dict)
     """The technicians' logins in the scenario, and what accounts are called here where it is something else."""
-    tells_who: bool = False
-    """Whether a ticket's record tells who changed it last."""
     client_it: str = "Client IT"
     """How a client's own IT staff is told: by a contact type where the PSA has such types, else by a title."""
 
@@ -62,7 +60,6 @@ PSAS: Mapping[str, Psa] = {
             login="pub",
             keys={"company": "sandbox", "public_key": "pub", "private_key": "priv", "client_id": "demo"},
             sets_fields=r"(PATCH|PUT) .*/service/tickets/{id}",
-            tells_who=True,
         ),
         Psa(
             name="autotask",

@@ -280,9 +280,9 @@ def refused(*words: str) -> Rule:
 
 
 def human_was_first(outcome: Outcome, name: str) -> str:
-    """A change was refused, because somebody had made one since its plugin looked."""
-    by = outcome.psa.word("mruiz") if outcome.psa.tells_who else "somebody"
-    return refused(f"status was {outcome.psa.word('Waiting customer')!r}", f"by {by}")(outcome, name)
+    """A change was refused, because somebody had made one since its plugin looked, and the ledger names them."""
+    was, by = map(outcome.psa.word, ("Waiting customer", "mruiz"))
+    return refused(f"status was {was!r}", f"by {by}")(outcome, name)
 
 
 def handed_over(outcome: Outcome, name: str) -> str:
