@@ -38,6 +38,14 @@ def moment(text: object, zone: tzinfo = UTC) -> Moment | None:
     return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
 
 
+def is_no_date(value: object) -> bool:
+    """Whether it is a date that means that there is none."""
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).year < FIRST_YEAR
+    except ValueError:
+        return False
+
+
 def stamp(when: Moment) -> str:
     """A time so that two of them compare as texts: what the walk over changes goes by."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from psa_copilot import NotFound, Ref, Rejected, Traces
 from psa_copilot_connectors.halopsa.changes import TICKETS
 from psa_copilot_connectors.halopsa.notes import Notes
-from psa_copilot_connectors.halopsa.rows import Row, number, settled, text
+from psa_copilot_connectors.halopsa.rows import Row, is_no_date, number, settled, text
 from psa_copilot_connectors.halopsa.site import Site
 from psa_copilot_connectors.halopsa.tickets import Tickets
 
@@ -83,9 +83,14 @@ class Looks:
 
 def _of_record(row: Row) -> Found:
     """Every field that is set and is not told elsewhere."""
-    kept = {name: value for name, value in settled(row).items() if value not in (None, "", [], {}, False, 0, -1)}
+    kept = {name: value for name, value in settled(row).items() if not _is_nothing(value)}
     fields = {f"field {name}": str(kept[name])[:_SHORT] for name in kept.keys() - _TOLD - SLA.keys()}
     return fields | {SLA[name]: str(kept[name]) for name in SLA if name in kept}
+
+
+def _is_nothing(value: object) -> bool:
+    """No value, in each of the ways that Halo has to say so."""
+    return value in (None, "", [], {}, False, 0, -1) or is_no_date(value)
 
 
 def _readers(row: Row) -> Iterator[str]:

@@ -116,9 +116,9 @@ class Effects:
         self._recording.record(TaskLine(kind="task", ticket=change.ticket, text="planted task"), at)
 
     def _appointment(self, change: Change, at: datetime) -> None:
-        who = self._desk.technicians()[0]["name"]
-        line = AppointmentLine(kind="appointment", ticket=change.ticket, by=who, starts=at + timedelta(days=1))
-        self._recording.record(line, at)
+        who, starts = self._desk.technicians()[0]["name"], (at + timedelta(days=1)).isoformat()
+        told = {"kind": "appointment", "ticket": change.ticket, "by": who, "starts": starts}
+        self._recording.record(AppointmentLine.model_validate(told), at)
 
     def _owner(self, change: Change, at: datetime) -> None:
         here = [row for row in self._desk.technicians() if row["id"] != change.row["agent_id"]]
