@@ -21,7 +21,7 @@ __all__ = ["at", "clock", "http"]
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Sandbox]:
-    with running(AutotaskSandbox) as sandbox:
+    with running(AutotaskSandbox, switches={"access_levels": "words"}) as sandbox:
         sandbox.speed(20)
         yield sandbox
 
@@ -117,6 +117,13 @@ async def test_more_rights_than_needed_are_a_warning(psa: Sandbox, at: Autotask)
     assert "charges" not in await checked(at)
     psa.switch(finance_right=True)
     assert (await checked(at))["charges"].level == "warning"
+
+
+async def test_what_the_psa_does_not_tell_is_left_to_the_canary(psa: Sandbox, at: Autotask) -> None:
+    psa.switch(access_levels="object")
+    told = await checked(at)
+    assert "a canary tries each" in told["rights to write"].says
+    assert not [about for about in told if about.startswith("right to write")]
 
 
 async def test_check_names_what_the_admin_has_mistyped(psa: Sandbox, http: Http) -> None:

@@ -26,7 +26,16 @@ HARMLESS = frozenset({"rule_adds_note", "rule_adds_time", "rule_note_sets_status
 }
 BEYOND_US = (
     frozenset(
-        {*SIDE_EFFECTS, *PLANTED, *RIGHTS, "rule_mails_notes", "rule_mails_status", "all_side_effects", "keys_rotated"}
+        {
+            *SIDE_EFFECTS,
+            *PLANTED,
+            *RIGHTS,
+            "rule_mails_notes",
+            "rule_mails_status",
+            "all_side_effects",
+            "keys_rotated",
+            "access_levels",
+        }
         | {"sees_non_billable", "api_user_role", "finance_right", "timesheet_locked", "time_bills_anyway"}
     )
     - HARMLESS

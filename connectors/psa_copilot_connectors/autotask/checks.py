@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from psa_copilot import Finding, NotFound, PsaError, Rejected
@@ -29,7 +29,8 @@ WRITES = {
 }  # fmt: skip
 EXCESS = {"TicketCharges": ("Create", "charges")}
 """What should be kept from us."""
-NOBODY = frozenset({"", "none"})
+NOBODY = frozenset({"none", "0"})
+GIVEN = {True: "given", False: f"not given, as days 1 to 3 want it; {SCREEN}"}
 LATELY = timedelta(days=7)
 SOME = 5
 TRIED = "not tried here, since that would write; `psa-copilot check --canary TICKET` tries each kind of write"
@@ -87,30 +88,30 @@ def check_threshold(told: Row) -> Finding:
 
 async def check_writes(site: Site) -> list[Finding]:
     """What we may write, by what the PSA itself says of our login; nothing is tried."""
-    may, must_not = [await _may(site, one, *what) for one, what in WRITES.items()], list[Finding]()
-    for entity, (verb, called) in EXCESS.items():
-        if await _allowed(site, entity, verb):
-            says = f"may be written, which is more than needed; take them from us in {SCREEN}"
-            must_not.append(Finding("warning", called, says))
-    return [*may, *must_not]
+    told = [
+        Finding("ok", f"right to write {called}", GIVEN[allowed]) for _, called, allowed in await _told(site, WRITES)
+    ]
+    if not told:
+        return [Finding("ok", "rights to write", "the PSA does not tell; a canary tries each kind of write")]
+    says = f"may be written, which is more than needed; take them from us in {SCREEN}"
+    excess = [Finding("warning", called, says) for _, called, allowed in await _told(site, EXCESS) if allowed]
+    return [*told, *excess]
 
 
-async def _may(site: Site, entity: str, verb: str, called: str) -> Finding:
-    allowed = await _allowed(site, entity, verb)
-    if allowed is None:
-        return Finding("warning", f"right to write {called}", "the PSA does not tell")
-    says = "given" if allowed else f"not given, as days 1 to 3 want it; {SCREEN}"
-    return Finding("ok", f"right to write {called}", says)
+async def _told(site: Site, what: Mapping[str, tuple[str, str]]) -> list[tuple[str, str, bool]]:
+    """Of each what it is called, and whether it is allowed; nothing of those of which the PSA tells nothing."""
+    levels = [(entity, called, await _level(site, entity, verb)) for entity, (verb, called) in what.items()]
+    return [(entity, called, level.casefold() not in NOBODY) for entity, called, level in levels if level]
 
 
-async def _allowed(site: Site, entity: str, verb: str) -> bool | None:
+async def _level(site: Site, entity: str, verb: str) -> str:
+    """A word for what our login may do; empty where the PSA says nothing, or nothing that can be read."""
     try:
         told = (await site.get(f"/{entity}/entityInformation", doing=f"ask what we may do with {entity}")).get("info")
     except (NotFound, Rejected):
-        return None
-    if not isinstance(told, dict) or f"userAccessFor{verb}" not in told:
-        return None
-    return str(told[f"userAccessFor{verb}"] or "").casefold() not in NOBODY
+        return ""
+    level = told.get(f"userAccessFor{verb}") if isinstance(told, dict) else None
+    return str(level) if isinstance(level, str | int) else ""
 
 
 async def check_mails(site: Site, known: Known) -> Finding:

@@ -14,17 +14,15 @@ from psa_copilot_connectors.autotask.sandbox.calls import CALLS, DOING, ON_CALL,
 from psa_copilot_connectors.autotask.sandbox.desk import Login
 from psa_copilot_connectors.autotask.sandbox.notes import Notes
 from psa_copilot_connectors.autotask.sandbox.query import Pages, Query, compile_filter
-from psa_copilot_connectors.autotask.sandbox.replies import Failed, Refused, errors, no_method, no_route, told
+from psa_copilot_connectors.autotask.sandbox.replies import Failed, Refused, no_method, no_route, told
+from psa_copilot_connectors.autotask.sandbox.rights import TIME, Rights
 from psa_copilot_connectors.autotask.sandbox.shapes import CHILDREN, DATES, ENTITIES, SHAPES, Shape
-from psa_copilot_connectors.autotask.sandbox.switches import RIGHTS
 from psa_copilot_connectors.autotask.sandbox.tickets import Tickets, checked
 from psa_copilot_connectors.autotask.sandbox.timesheet import Timesheet
 from psa_copilot_connectors.autotask.sandbox.webhooks import WEBHOOKS, Webhooks
 
 MOST = 500
 NOT_FOUND = "No matching records found for the given ID."
-FULL_ACCESS = "All"
-NO_RIGHT = "The logged in Resource does not have the adequate permissions to"
 BILLABLE = {"op": "noteq", "field": "isNonBillable", "value": True}
 FRACTION = re.compile(r"T\d\d:\d\d:\d\d\.\d")
 
@@ -53,7 +51,7 @@ class Served:
 
     def __init__(self, tickets: Tickets, notes: Notes, webhooks: Webhooks, timesheet: Timesheet, url: str) -> None:
         self._tickets, self._notes, self._webhooks, self._timesheet = tickets, notes, webhooks, timesheet
-        self._calls = Calls(tickets)
+        self._calls, self._rights = Calls(tickets), Rights(tickets.records.switches)
         self._records, self._picklists = tickets.records, tickets.picklists
         self._pages = Pages(url, self._records)
 
@@ -63,7 +61,7 @@ class Served:
         if entity is None:
             raise no_route()
         rest = [part.casefold() for part in path[1:]]
-        self._admit(asked, SHAPES[entity], rest)
+        self._rights.admit(asked.login, SHAPES[entity], rest, is_get=asked.request.method in ("GET", "HEAD"))
         match rest:
             case []:
                 return self._write(asked, SHAPES[entity])
@@ -78,31 +76,11 @@ class Served:
             case _:
                 raise no_route()
 
-    def _admit(self, asked: Asked, shape: Shape, rest: list[str]) -> None:
-        """What the security level of a program does not allow is refused."""
-        if not asked.login.is_api or "entityinformation" in rest:
-            return
-        child = next((CHILDREN[shape.name, part] for part in rest if (shape.name, part) in CHILDREN), shape.name)
-        writes = asked.request.method not in ("GET", "HEAD") and "query" not in rest
-        if (writes and not self._may_write(child)) or not self._may_read(child):
-            status = int(self._records.switches.text("permission_status"))
-            raise Failed(errors(f"{NO_RIGHT} {'edit' if writes else 'view'} {child}.", status=status))
-
-    def _may_write(self, entity: str) -> bool:
-        return self._may("write", entity) and (entity != "TicketCharges" or self._records.switches.on("finance_right"))
-
-    def _may_read(self, entity: str) -> bool:
-        return self._may("read", entity)
-
-    def _may(self, verb: str, entity: str) -> bool:
-        rights = (name for name, (of, entities) in RIGHTS.items() if of == verb and entity in entities)
-        return all(self._records.switches.on(name) for name in rights)
-
     # Reading.
 
     def _query(self, asked: Asked, shape: Shape, more: list[str]) -> Answer:
         query, method = self._read_query(asked), asked.request.method
-        if shape.name == "TimeEntries" and not self._sees_all(asked.login):
+        if shape.name == TIME and not self._rights.sees_all_time(asked.login):
             query = replace(query, conditions=[*query.conditions, BILLABLE])
         match more:
             case []:
@@ -136,7 +114,7 @@ class Served:
             raise no_method(asked.request.method)
         match more:
             case []:
-                return told({"info": self._told_of(shape, asked.login)})
+                return told({"info": self._rights.information(shape, asked.login)})
             case ["fields"]:
                 return told({"fields": self._picklists.field_info(shape.name)})
             case ["userdefinedfields"]:
@@ -150,7 +128,9 @@ class Served:
         if asked.request.method != "GET":
             raise no_method(asked.request.method)
         row = self._records.row(shape.name, number)
-        if row is not None and (number in self._records.hidden(shape.name) or not self._sees(asked.login, shape, row)):
+        if row is not None and (
+            number in self._records.hidden(shape.name) or not self._rights.sees(asked.login, shape, row)
+        ):
             row = None
         if row is None and self._records.switches.text("missing_row") == "404":
             raise Failed(told({"Message": "No HTTP resource was found."}, 404))
@@ -248,18 +228,6 @@ class Served:
 
     # How records are shown.
 
-    def _sees_all(self, login: Login) -> bool:
-        return not login.is_api or self._records.switches.on("sees_non_billable")
-
-    def _sees(self, login: Login, shape: Shape, row: Row) -> bool:
-        return shape.name != "TimeEntries" or not row["isNonBillable"] or self._sees_all(login)
-
-    def _told_of(self, shape: Shape, login: Login) -> Row:
-        """What an entity can do, and what this login may do with it."""
-        may = not login.is_api or self._may_write(shape.name)
-        charges = shape.name == "TicketCharges" and (not login.is_api or may)
-        return _information(shape, may_write=may, creates=shape.creates or charges)
-
     def _told(self, shape: Shape, page: Row) -> Answer:
         return told({**page, "items": [self._rendered(shape, row) for row in page["items"]]})
 
@@ -274,20 +242,3 @@ class Served:
         if shape.child_of and self._records.switches.on("noise_key"):
             shown["soapParentPropertyId"] = {}
         return shown
-
-
-def _information(shape: Shape, *, may_write: bool, creates: bool) -> Row:
-    full, none = FULL_ACCESS, "None"
-    return {
-        "name": shape.name,
-        "canCreate": creates,
-        "canDelete": shape.deletes,
-        "canQuery": True,
-        "canUpdate": shape.updates,
-        "userAccessForCreate": full if creates and may_write else none,
-        "userAccessForDelete": full if shape.deletes and may_write else none,
-        "userAccessForQuery": full,
-        "userAccessForUpdate": full if shape.updates and may_write else none,
-        "hasUserDefinedFields": shape.has_udf,
-        "supportsWebhookCallouts": shape.name in ("Tickets", "TicketNotes"),
-    }

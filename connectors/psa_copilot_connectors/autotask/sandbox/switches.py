@@ -41,6 +41,10 @@ DOOR = (
            ("errors", "text", "empty")),
     Switch("hourly_limit", 10_000.0, "Requests in any 60 minutes, slower from half of it on; 0 is no limit."),
     Switch("permission_status", "500", "What a missing right is answered.", ("500", "403")),
+    Switch("access_levels", "object",
+           "What entityInformation tells of a login's rights: an object without contents, as the vendor's description "
+           "has it, or words. Unverified.",
+           ("object", "words")),
     Switch("impersonation", False, "Security levels allow programs to write in a technician's name."),
     Switch("keys_rotated", False, "The secret of `api@sandbox.example` is no longer valid; those of the others are."),
     Switch("hold_patch", 0.0, "Real seconds (at most 2) for which a program's PATCH waits before it is applied."),
