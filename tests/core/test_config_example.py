@@ -140,7 +140,7 @@ def test_every_setting_of_its_own_that_a_plugin_has_is_shown(plugin: str) -> Non
             assert shown("plugins", plugin, name) == known(field.annotation)
 
 
-@pytest.mark.parametrize("psa", ["autotask"])
+@pytest.mark.parametrize("psa", ["autotask", "halopsa"])
 def test_every_setting_of_another_psa_is_shown(psa: str) -> None:
     assert shown("connections", psa) >= known(registry.connector(psa).Settings) - known(ConnectionSettings)
 
