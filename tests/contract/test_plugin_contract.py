@@ -37,6 +37,7 @@ from psa_copilot.testing.scenes import Scene
 from psa_copilot_plugins.route import Route
 from psa_copilot_plugins.stale_sweeper import StaleSweeper
 from psa_copilot_plugins.summarize import Summarize
+from psa_copilot_plugins.triage import Triage
 from tests.core.strangers import PLUGIN, Site
 from tests.plugins.learned_desk import DIRECTORY, People, memory_of, said, works
 
@@ -107,6 +108,26 @@ class TestRoute(PluginContract):
     def plugin(self) -> Plugin:
         pods = {"all": {"technicians": ["ada", "di"], "boards": ["Network"]}}
         return Route(Route.Settings.model_validate({"pods": pods}))
+
+
+class TestTriage(PluginContract):
+    speaks = scene(
+        f"customer: {said('Print', 9001)}. The whole office cannot print labels on any floor since seven.",
+        title="Help",
+        board="Intake",
+        meaning=Meaning.NEW,
+    )
+
+    @pytest.fixture(autouse=True)
+    def _with_a_past(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(type(self), "speaks", at_a_desk_with_a_past(self.speaks, Triage))
+
+    def scenes(self) -> dict[str, Scene]:
+        return {name: at_a_desk_with_a_past(one, Triage) for name, one in super().scenes().items()}
+
+    @pytest.fixture
+    def plugin(self) -> Plugin:
+        return Triage(Triage.Settings.model_validate({"impact": {"high": ["whole office"]}, "languages": ["de"]}))
 
 
 # -- a plugin that breaks its promises is told so ------------------------------------------------------------------

@@ -25,8 +25,10 @@ from psa_copilot.text.resolution import Kcs
 from psa_copilot.text.sentiment import is_alarming, sentiment
 from psa_copilot.text.shape import shaped
 from psa_copilot.text.template import Template, Templates
+from psa_copilot.text.title import headline, is_generic
 from psa_copilot.text.transcript import public, transcript
 from psa_copilot.text.unsupported import sources_of, supported_only
+from psa_copilot.text.unwanted import unwanted
 
 if TYPE_CHECKING:  # these need numpy and scikit-learn, which only what learns loads
     from psa_copilot.text.classifier import Classifier
@@ -68,6 +70,18 @@ class Text:
         ticket = thread.ticket
         said = [message for message in thread.messages if message.ticket == ticket.ref]
         return Case(ticket.title, opening(said), ticket.contact)
+
+    def is_generic(self, title: str) -> bool:
+        """Whether a title says nothing of the matter."""
+        return is_generic(title)
+
+    def headline(self, text: str, names: Collection[str] = ()) -> str:
+        """A title in the ticket's own words, of at most 80 characters, that names nobody; empty where none will do."""
+        return headline(text, names)
+
+    def unwanted(self, title: str, text: str) -> str:
+        """`spam` or `all-clear` for a ticket that asks nobody for anything."""
+        return unwanted(title, text)
 
     def without_orders_to_software(self, case: Case, names: Collection[str]) -> tuple[Case, tuple[str, ...]]:
         """The case without what gives orders to software or steers to one of these values, and what was taken out."""
