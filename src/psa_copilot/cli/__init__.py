@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from psa_copilot.cli import daemon, desk, digest, doctor, init, learning, ledger, looks, switches
+from psa_copilot.cli import daemon, desk, digest, doctor, init, learning, ledger, looks, replay, switches
 from psa_copilot.cli.options import AsJson, ConfigFile
 from psa_copilot.errors import ConfigError, CopilotError, DatabaseHeld
 from psa_copilot.redact import SECRETS
@@ -32,7 +32,7 @@ def _root(config: ConfigFile = desk.DEFAULT_CONFIG, as_json: AsJson = False) -> 
     """Options that may stand before or after a command's name; `_keep` in options.py passes them on."""
 
 
-for room in (init, digest, daemon, ledger, switches, looks, learning, doctor):
+for room in (init, digest, replay, daemon, ledger, switches, looks, learning, doctor):
     room.add_to(app)
 
 

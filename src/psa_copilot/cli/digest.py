@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from psa_copilot.cli import desk, output
@@ -64,7 +60,7 @@ def digest(
 
     logs.setup(level="error")
     wanted = first_look.Wanted(sync, _patience(patience), histories, tries)
-    with _progress() as told:
+    with output.progress() as told:
         looked = asyncio.run(first_look.look(desk.read_config(config), wanted, told))
     if html is not None:
         _write_page(html, looked.digest)
@@ -152,21 +148,6 @@ def _ticket(one: Sighting, now: datetime) -> dict[str, Any]:
 
 
 # -- for people --------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Says on stderr how far the reading has come: as bars for people, nothing elsewhere."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-
-        def told(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=None)
-            bar.update(tasks[what], completed=done, total=of or None)
-
-        yield told
 
 
 def _show(made: Digest) -> None:

@@ -84,6 +84,11 @@ def _environment() -> Environment:
     return found
 
 
+def render(name: str, **told: object) -> str:
+    """A page by its template."""
+    return _template(name).render(**told)
+
+
 def _template(name: str) -> Template:
     return _environment().get_template(name)
 

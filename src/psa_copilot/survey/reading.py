@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from psa_copilot.engine.histories import keep
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.sync import Sync
 from psa_copilot.engine.views import origin_of
 from psa_copilot.errors import PsaError, RateLimited
-from psa_copilot.events import Event, Source
+from psa_copilot.events import Source
 from psa_copilot.models import Origin, Ticket
 from psa_copilot.store import Store
 from psa_copilot.survey.findings import WEEK
-from psa_copilot.survey.gathering import MOVES
 
 AT_ONCE = 4
 BATCH = 100
@@ -128,7 +128,7 @@ class FirstReading:
         async def one(ticket: Ticket) -> None:
             async with gate:
                 if not self.is_late():
-                    self._keep(ticket, await self.line.connector.history(ticket.ref))
+                    keep(self.store, self.line, [(ticket.ref, await self.line.connector.history(ticket.ref))])
                     done[0] += 1
                     self.told("histories", done[0], len(tickets))
 
@@ -139,14 +139,6 @@ class FirstReading:
         if failed is not None:
             return f"not all histories could be read: {failed.why}"
         return "" if done[0] >= of else f"histories of {done[0]:,} of {of:,} tickets were read, the likeliest first"
-
-    def _keep(self, ticket: Ticket, events: Sequence[Event]) -> None:
-        """Once: what happened before we came is in no poll, and what happened since is."""
-        first = self.line.first_contact or self.line.clock.now()
-        with self.store.transaction() as tx:
-            if tx.standings.row(ticket.ref).history_at is None:
-                tx.mirror.record(event for event in events if event.happened_at < first and event.field in MOVES)
-                tx.standings.history_read(ticket.ref, self.line.clock.now())
 
 
 async def directory(line: Line) -> str:
