@@ -22,6 +22,7 @@ from psa_copilot_connectors.autotask.sandbox.timesheet import Timesheet
 from psa_copilot_connectors.autotask.sandbox.webhooks import WEBHOOKS, Webhooks
 
 MOST = 500
+LONG_TEXTS = ("description", "resolution", "summaryNotes", "internalNotes")
 NOT_FOUND = "No matching records found for the given ID."
 BILLABLE = {"op": "noteq", "field": "isNonBillable", "value": True}
 FRACTION = re.compile(r"T\d\d:\d\d:\d\d\.\d")
@@ -235,10 +236,13 @@ class Served:
         shown = dict(row)
         if "secretKey" in shown:
             shown["secretKey"] = None  # it is never shown again
-        if self._records.switches.on("dates_with_zone"):
+        switches = self._records.switches
+        if switches.on("dates_with_zone") or (switches.on("mixed_dates") and shape.name != "Tickets"):
             for name in shown:
                 if name in shape.fields and shape.fields[name].kind == DATES and shown[name]:
                     shown[name] = f"{shown[name]}Z"
+        if switches.on("nul_in_text"):
+            shown |= {name: f"{shown[name]}\x00" for name in LONG_TEXTS if shown.get(name)}
         if shape.child_of and self._records.switches.on("noise_key"):
             shown["soapParentPropertyId"] = {}
         return shown

@@ -12,6 +12,8 @@ RECORDS = (
            "A note that is not public moves its ticket's lastActivityDate. Unverified."),
     Switch("call_bumps_ticket", True, "A service call moves its tickets' lastActivityDate. Unverified."),
     Switch("dates_with_zone", False, "Dates in answers end in Z."),
+    Switch("mixed_dates", False, "Dates in answers end in Z but for those of tickets. Unverified."),
+    Switch("nul_in_text", False, "Long texts in answers carry NUL characters."),
     Switch("fractions_in_filters", True, "Filters understand dates with milliseconds; else they are refused."),
     Switch("one_udf_per_query", True, "A question may speak of one user-defined field only. Unverified."),
     Switch("kept_pages", 50.0, "So many addresses of next pages are remembered. Unverified."),
