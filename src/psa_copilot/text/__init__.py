@@ -16,7 +16,7 @@ from psa_copilot.text.draft import Draft
 from psa_copilot.text.entities import Entity, entities
 from psa_copilot.text.language import language
 from psa_copilot.text.matter import matters
-from psa_copilot.text.opening import opening
+from psa_copilot.text.opening import LONGEST_TITLE, opening
 from psa_copilot.text.orders import without_orders
 from psa_copilot.text.proper import masked, proper, without_clients
 from psa_copilot.text.reading import content_words
@@ -69,7 +69,7 @@ class Text:
         """What the thread's present ticket said when it came in: what choosing a value goes by."""
         ticket = thread.ticket
         said = [message for message in thread.messages if message.ticket == ticket.ref]
-        return Case(ticket.title, opening(said), ticket.contact)
+        return Case(ticket.title[:LONGEST_TITLE], opening(said), ticket.contact)
 
     def is_generic(self, title: str) -> bool:
         """Whether a title says nothing of the matter."""

@@ -9,6 +9,7 @@ from psa_copilot.text.caution import is_secret
 from psa_copilot.text.clean import sentences, shown, words_of
 from psa_copilot.text.courtesy import is_courtesy
 from psa_copilot.text.delicate import is_delicate
+from psa_copilot.text.opening import LONGEST_TITLE
 from psa_copilot.text.reading import content_words
 
 LONGEST = 80
@@ -41,7 +42,7 @@ _MARK = re.compile(r"[<>{}\[\]|\\^~`*_]|https?:|www\.|\((?:link|number|e-mail)\)
 
 def is_generic(title: str) -> bool:
     """Whether a title says nothing of the matter: every word of it could stand above any ticket."""
-    left = _PREFIX.sub(" ", title)
+    left = _PREFIX.sub(" ", title[:LONGEST_TITLE])
     words = [word.casefold() for word in _WORD.findall(left.replace("'", ""))]
     return all(word in _SAYS_NOTHING for word in words) and not re.search(r"\d", left)
 

@@ -6,6 +6,8 @@ import re
 from functools import cache
 from typing import Literal
 
+from psa_copilot.text.opening import LONGEST, LONGEST_TITLE
+
 Unwanted = Literal["spam", "all-clear", ""]
 
 _ADVERTISING = (
@@ -41,7 +43,8 @@ def _patterns() -> tuple[tuple[re.Pattern[str], ...], re.Pattern[str]]:
 def unwanted(title: str, text: str) -> Unwanted:
     """What kind of ticket that nobody has to work on it is; empty for all others, in doubt too."""
     kinds, all_clear = _patterns()
-    whole = f"{title}\n{text}"
+    title = title[:LONGEST_TITLE]
+    whole = f"{title}\n{text[:LONGEST]}"
     if sum(bool(kind.search(whole)) for kind in kinds) >= FEWEST:
         return "spam"
     return "all-clear" if all_clear.search(title) and not _STILL.search(title) else ""
