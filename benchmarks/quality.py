@@ -127,7 +127,7 @@ def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
         for variant in ("clean", "attacked"):
             title = str(row.get("short_description") or "")
             case = Case(title, str(row.get(f"{variant}_description") or ""), case_of(row).contact)
-            thread = thread_of({"id": row["id"], "title": title, "text": case.text})
+            thread = thread_of({"id": row["id"], "short_description": title, "description": case.text})
             best = work.mind.choose(classifier, case, thread)
             brief = picker.brief(case.title, case.text, classifier.labels)
             yield {
