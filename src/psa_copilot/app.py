@@ -62,7 +62,8 @@ class Daemon:
         self.lines = {name: open_line(config, name, store, clock) for name in config.connections}
         self.syncs = {name: Sync(line, store, self.owed) for name, line in self.lines.items()}
         self.sweeps = {name: Sweeps(config, store, line, self.owed) for name, line in self.lines.items()}
-        self.engine = DbosEngine(config.database_path.with_name(f"{config.database_path.name}-engine"))
+        lanes = config.connections if len(config.connections) > 1 else ()  # each costs a look at the queue
+        self.engine = DbosEngine(config.database_path.with_name(f"{config.database_path.name}-engine"), lanes)
         self.dispatch = Dispatch(config, store, self.lines, self.owed)
         looks_up = LOOK_UP_OFF not in os.environ
         self.outbox = Outbox(config, store, self.lines, self.owed, looks_up=looks_up)

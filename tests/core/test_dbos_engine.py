@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -128,6 +128,50 @@ async def test_one_thread_is_never_worked_on_twice_at_once_and_threads_do_not_wa
     assert together == 2
     assert [row for row in order if row % 2] == [1, 3, 5]
     assert [row for row in order if not row % 2] == [0, 2, 4]
+
+
+async def test_no_lane_waits_for_another_and_none_is_forgotten_when_it_goes(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dbos_engine, "LAST_MOMENT", 0.2)
+    busy, done = set(), set()
+
+    async def write(row: int) -> None:
+        busy.add(row)
+        if row < 20:
+            await asyncio.Event().wait()
+        done.add(row)
+
+    async with lanes(file, ("ill", "well"), write) as engine:
+        for row in range(20):
+            await engine.enqueue("write", f"write-{row}:0", row, f"ill/{row}", "ill")
+        await until(lambda: len(busy) == dbos_engine.AT_ONCE)
+        await engine.enqueue("write", "write-20:0", 20, "well/20", "well")
+        await engine.enqueue("write", "write-21:0", 21, "gone/21", "gone")
+        await until(lambda: done == {20, 21})
+
+    async def finish(row: int) -> None:
+        done.add(row)
+
+    async with lanes(file, (), finish):
+        await until(lambda: done == set(range(22)))
+    async with lanes(file, (), finish):
+        assert names_of_queues(file) == set(dbos_engine.QUEUES)
+
+
+@asynccontextmanager
+async def lanes(file: Path, names: tuple[str, ...], write: Handler) -> AsyncIterator[Engine]:
+    engine = DbosEngine(file, names)
+    await engine.start({"change": nothing, "write": write})
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+def names_of_queues(file: Path) -> set[str]:
+    with closing(sqlite3.connect(file)) as database:
+        return {name for (name,) in database.execute("SELECT name FROM queues")}
 
 
 @pytest.mark.parametrize("problem", [RuntimeError("a bug"), asyncio.CancelledError()])

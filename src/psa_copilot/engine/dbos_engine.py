@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ T = TypeVar("T")
 NAME = "psa-copilot"
 QUEUES = ("change", "write")
 POLL_SECONDS = 0.2  # dbos does not wake up on enqueue: half of this is the usual wait of a piece of work
-AT_ONCE = 8  # pieces of work of one queue
+AT_ONCE = 8  # pieces of work of one queue, or of one lane of it
 LAST_MOMENT = 3.0  # seconds that work under way may still take at a stop
 KEEP_ENDED = timedelta(hours=1)
 TIDY_PAGE = 500
@@ -51,8 +51,9 @@ class DbosEngine:
     the event loop's, and leave a dead one there when it stops.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lanes: Iterable[str] = ()) -> None:
         self._path = path
+        self._lanes = frozenset(lanes)
         self._url = f"sqlite:///{path}"
         self._handlers: Mapping[str, Handler] = {}
         self._under_way: set[asyncio.Task[None]] = set()
@@ -66,14 +67,15 @@ class DbosEngine:
         _started[:] = [self]
         await self._call(self._open)
 
-    async def enqueue(self, queue: str, work_id: str, row: int, partition: str) -> None:
-        """Take in a piece of work; an id that is known already changes nothing."""
+    async def enqueue(self, queue: str, work_id: str, row: int, partition: str, lane: str = "") -> None:
+        """Take in a piece of work; an id that is known already changes nothing. No lane waits for another one."""
+        name = _lane_of(queue, lane) if lane in self._lanes else queue
 
         def add() -> None:
             DBOS.enqueue_workflow_with_options(
                 {
                     "workflow_name": "work",
-                    "queue_name": queue,
+                    "queue_name": name,
                     "workflow_id": work_id,
                     "queue_partition_key": partition,
                     "app_version": VERSION,
@@ -171,11 +173,19 @@ class DbosEngine:
             connection.commit()  # the first connection makes the file, with WAL; migrate would make it without
         DBOS.migrate(self._url)
         client = DBOSClient(system_database_engine=self._database, application_name=NAME)
-        for queue in QUEUES:
+        wanted = {*QUEUES, *(_lane_of(queue, lane) for queue in QUEUES for lane in self._lanes)}
+        for queue in {one.name for one in client.list_queues()} - wanted:
+            # The lane of a connection that is gone, or alone now: what waits in it still has to come to its end.
+            if client.list_queued_workflows(queue_name=queue, limit=1):
+                wanted.add(queue)
+            else:
+                client.delete_queue(queue)
+        for queue in wanted:
             client.register_queue(
                 queue, worker_concurrency=AT_ONCE, partition_concurrency=1, polling_interval_sec=POLL_SECONDS
             )
         client.destroy()
+        self._queues = len(wanted)
 
     def _set_aside(self) -> None:
         log.warning("engine_file_set_aside", file=self._path.name, kept_as=set_aside(self._path).name)
@@ -189,7 +199,7 @@ class DbosEngine:
             "executor_id": EXECUTOR,
             "enable_otlp": False,
             "log_level": "WARNING",
-            "max_executor_threads": 2 * AT_ONCE,
+            "max_executor_threads": self._queues * AT_ONCE,
             "notification_listener_polling_interval_sec": 0.1,  # we send none, but a stop waits for such a pause
         }
 
@@ -202,10 +212,12 @@ class DbosEngine:
 
 def _claim_no_more() -> None:
     """Leave what waits where it is: dbos would claim it and then find its event loop gone, and complain."""
-    for name in QUEUES:
-        queue = DBOS.retrieve_queue(name)
-        if queue is not None:
-            queue.set_worker_concurrency(0)  # until the next start registers it anew
+    for queue in DBOS.list_queues():
+        queue.set_worker_concurrency(0)  # until the next start registers it anew
+
+
+def _lane_of(queue: str, lane: str) -> str:
+    return f"{queue} {lane}"
 
 
 def _forget(before: str) -> int:

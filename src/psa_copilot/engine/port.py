@@ -17,8 +17,8 @@ class Engine(Protocol):
     async def start(self, handlers: Mapping[str, Handler]) -> None:
         """Begin to carry out work, first of all what an earlier process left behind; one handler per queue."""
 
-    async def enqueue(self, queue: str, work_id: str, row: int, partition: str) -> None:
-        """Take in a piece of work; an id that is known already changes nothing."""
+    async def enqueue(self, queue: str, work_id: str, row: int, partition: str, lane: str = "") -> None:
+        """Take in a piece of work; an id that is known already changes nothing. No lane waits for another one."""
 
     async def ended(self, work_id: str) -> bool:
         """Whether nothing more will come of this id: it is over, or was never known here."""

@@ -6,6 +6,7 @@ engine has forgotten is enqueued again.
 
 from __future__ import annotations
 
+import math
 import time
 
 from psa_copilot import logs
@@ -16,6 +17,7 @@ from psa_copilot.store import Due, Store
 log = logs.get("relay")
 
 DOUBT_AFTER = 30.0  # real seconds after which the engine is asked what became of a piece of work
+A_FEW = 16  # pieces of work that are handed over before anything else that is due is looked for
 
 
 class Relay:
@@ -26,21 +28,24 @@ class Relay:
         self._handed: dict[str, float] = {}
 
     async def hand_over(self) -> None:
-        """Enqueue what is due."""
+        """Enqueue what is due, a few at a time: what falls due meanwhile elsewhere does not wait for all of it."""
+        while await self._hand_some():
+            pass
+
+    async def _hand_some(self) -> bool:
+        """Whether there is more."""
         with self._store.reading() as tx:
             due = tx.work.due(self._clock.now())
         known = {item.id for item in due}
         self._handed = {work_id: at for work_id, at in self._handed.items() if work_id in known}
-        for item in due:
-            await self._hand(item)
-
-    async def _hand(self, item: Due) -> None:
-        handed = self._handed.get(item.id)
-        if handed is None:
-            await self._engine.enqueue(item.table, item.id, item.row, item.partition)
+        fresh = [item for item in due if item.id not in self._handed]
+        for item in fresh[:A_FEW]:
+            await self._engine.enqueue(item.table, item.id, item.row, item.partition, item.connection)
             self._handed[item.id] = time.monotonic()
-        elif time.monotonic() - handed > DOUBT_AFTER:
-            await self._doubt(item)
+        for item in due:
+            if time.monotonic() - self._handed.get(item.id, math.inf) > DOUBT_AFTER:
+                await self._doubt(item)
+        return len(fresh) > A_FEW
 
     async def _doubt(self, item: Due) -> None:
         """Still open though handed over long ago: an id that is over never runs again, so it gets a new one."""

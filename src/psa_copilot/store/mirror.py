@@ -516,7 +516,8 @@ class Mirror:
         marker = marker_of(message.text)
         ours = self._receipt_marker(message)
         if not ours and marker and look.ourselves and message.author_id.lower() == look.ourselves.lower():
-            ours = marker if self._write_of(marker) else ""
+            written = self._write_of(marker)
+            ours = marker if written and written.connection == message.ticket.connection else ""
         if not ours:
             return message, ""
         return message.model_copy(update={"by": ActorClass.COPILOT}), ours

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Literal
 
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, func, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import Session, col, select
 
@@ -172,20 +172,21 @@ class Work:
 
     def due(self, now: datetime, limit: int = 200) -> list[Due]:
         """Open rows whose time has come, of each connection the oldest ones, in turn: none waits for another's many."""
-        changes = select(ChangeRow.connection, ChangeRow.id, ChangeRow.attempt, ChangeRow.thread_id)
-        writes = select(WriteRow.connection, WriteRow.id, WriteRow.attempt, WriteRow.ticket)
-        of_changes = (ChangeRow.state == "open", col(ChangeRow.not_before) <= now)
-        of_writes = (col(WriteRow.state).in_(OPEN_WRITES), col(WriteRow.not_before) <= now)
-        found: list[list[Due]] = []
-        for name in sorted(self._session.exec(select(ChangeRow.connection).where(*of_changes).distinct())):
-            rows = changes.where(*of_changes, ChangeRow.connection == name).order_by(col(ChangeRow.id)).limit(limit)
-            found.append([Due("change", row or 0, at, thread, name) for _, row, at, thread in self._session.exec(rows)])
-        for name in sorted(self._session.exec(select(WriteRow.connection).where(*of_writes).distinct())):
-            rows = writes.where(*of_writes, WriteRow.connection == name).order_by(col(WriteRow.id)).limit(limit)
-            found.append(
-                [Due("write", row or 0, at, f"{name}/{on}", name) for _, row, at, on in self._session.exec(rows)]
-            )
-        return [item for turn in zip_longest(*found) for item in turn if item]
+        queues = [
+            *self._due("change", ChangeRow, col(ChangeRow.state) == "open", now, limit),
+            *self._due("write", WriteRow, col(WriteRow.state).in_(OPEN_WRITES), now, limit),
+        ]
+        return [item for turn in zip_longest(*queues) for item in turn if item]
+
+    def _due(
+        self, table: Table, model: type[ChangeRow | WriteRow], is_open: ColumnElement[bool], now: datetime, limit: int
+    ) -> Iterator[list[Due]]:
+        is_due = is_open & (col(model.not_before) <= now)
+        partition = WriteRow.connection + "/" + WriteRow.ticket if table == "write" else col(ChangeRow.thread_id)
+        for name in sorted(self._session.exec(select(model.connection).where(is_due).distinct())):
+            rows = select(model.id, model.attempt, partition).where(is_due, model.connection == name)
+            found = self._session.exec(rows.order_by(col(model.id)).limit(limit))
+            yield [Due(table, row or 0, attempt, together, name) for row, attempt, together in found]
 
     def try_again(self, row: ChangeRow | WriteRow, at: datetime, why: str, *, counts: bool, most: int = 8) -> None:
         """This attempt is over; another one is due at `at`, unless it has failed too often."""
