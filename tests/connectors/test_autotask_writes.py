@@ -229,7 +229,9 @@ async def test_a_resolution_of_ours_is_withdrawn_until_a_human_writes_on(
     assert await at.apply(ref(1001), withdrawal, marker) == receipt
     assert await at.find(ref(1001), withdrawal, marker) == receipt
     edit(human, resolution=f"{gone}\nand I add this")
-    assert await at.find(ref(1001), wish, marker) is None
+    assert await at.find(ref(1001), wish, marker) == receipt, "it was written, whoever writes on"
+    said = [one.remote_id for one in (await at.pull(ref(1001))).messages if one.remote_id.startswith("resolution")]
+    assert said == ["resolution"]
     with pytest.raises(Rejected, match="does not end with our words any more"):
         await at.apply(ref(1001), withdrawal.model_copy(update={"was": gone, "body": wish.body}), marker)
 

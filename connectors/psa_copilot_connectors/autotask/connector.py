@@ -164,7 +164,7 @@ class Autotask(Connector):
         return self._told(ticket, Said(row, notes, times), await self._roster.words_for([row, *notes]))
 
     async def messages_of(self, tickets: Sequence[Ticket]) -> list[Pulled]:
-        said = await self._notes.said_on([ticket.ref for ticket in tickets])
+        said = await self._notes.said_on(tickets)
         words = await self._roster.words_for(row for one in said.values() for row in (one.opening, *one.notes))
         there = [ticket for ticket in tickets if ticket.ref.remote_id in said]
         return [self._told(ticket, said[ticket.ref.remote_id], words) for ticket in there]

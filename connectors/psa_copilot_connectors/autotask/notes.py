@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from psa_copilot import AddNote, EditNote, NotFound, Receipt, Ref, Rejected, Unsupported, marker_of, same_text
+from psa_copilot import AddNote, EditNote, NotFound, Receipt, Ref, Rejected, Ticket, Unsupported, marker_of, same_text
 from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.picklists import Picklist
 from psa_copilot_connectors.autotask.resolution import Resolutions, is_resolution
@@ -42,10 +42,10 @@ class Notes:
         on = where("ticketID", "eq", int(remote_id))
         return await self._site.all(NOTES, on, doing=f"read the notes of ticket {remote_id}")
 
-    async def said_on(self, refs: Sequence[Ref]) -> dict[str, Said]:
+    async def said_on(self, tickets: Sequence[Ticket]) -> dict[str, Said]:
         """All that is said on some tickets, by their numbers, asked for together; without those that are gone."""
-        numbers = [int(ref.remote_id) for ref in refs]
-        openings = await self._tickets.openings(refs)
+        numbers = [int(ticket.ref.remote_id) for ticket in tickets]
+        openings = await self._tickets.openings(tickets)
         notes = _by_ticket(await self._site.those(NOTES, "ticketID", numbers, doing="read the notes of some tickets"))
         asked = "read the time entries of some tickets"
         times = _by_ticket(await self._site.those("TimeEntries", "ticketID", numbers, doing=asked))

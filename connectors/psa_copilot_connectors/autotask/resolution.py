@@ -32,9 +32,10 @@ class Resolutions:
         return await self._set(ref, "\n\n".join(filter(None, (there, action.body))), doing)
 
     async def find(self, ref: Ref, marker: str) -> Receipt | None:
-        """Ours, while it is the end of what stands there."""
+        """Ours, wherever in it: somebody may have written on below it."""
         said = text(await self._tickets.row(ref), RESOLUTION)
-        return Receipt(remote_id=resolution_id(said)) if marker_of(said) == marker else None
+        ours = any(marker_of(line) == marker for line in said.splitlines())
+        return Receipt(remote_id=f"{RESOLUTION}-{marker}") if ours else None
 
     async def edit(self, ref: Ref, action: EditNote) -> Receipt:
         """Other words for ours, while it stands there as we left it."""

@@ -52,16 +52,17 @@ class Tickets:
 
     async def opening(self, ticket: Ticket) -> Row:
         """What of a ticket's record belongs to its messages, as of the state that is at hand; seldom asked for."""
+        return self._at_hand(ticket) or opening_of(await self.row(ticket.ref))
+
+    def _at_hand(self, ticket: Ticket) -> Row | None:
         known = self._openings.get(ticket.ref.remote_id)
         stamped = mapping.changed(known) if known else None
-        if known and stamped and stamped >= ticket.updated_at:
-            return known
-        return opening_of(await self.row(ticket.ref))
+        return known if stamped and stamped >= ticket.updated_at else None
 
-    async def openings(self, refs: Iterable[Ref]) -> dict[str, Row]:
+    async def openings(self, tickets: Iterable[Ticket]) -> dict[str, Row]:
         """The same of some tickets, by their numbers; those that are gone may be missing."""
-        wanted = [ref.remote_id for ref in refs]
-        known = {key: self._openings[key] for key in wanted if key in self._openings}
+        wanted = {ticket.ref.remote_id: self._at_hand(ticket) for ticket in tickets}
+        known = {key: row for key, row in wanted.items() if row}
         unknown = [int(key) for key in wanted if key not in known]
         rows = await self._site.those(TICKETS, "id", unknown, mapping.OPENING, doing="read what tickets began with")
         return known | {str(row["id"]): opening_of(row) for row in rows}

@@ -49,8 +49,8 @@ class Work:
         return None
 
     def forget(self) -> None:
-        """Look at the work types again; desks add some."""
-        self._work_types = None
+        """Look again at the work types, of which desks add some, and at what we are shown."""
+        self._work_types, self._sees_ours = None, False
 
     async def _entry(self, ref: Ref, action: LogTime, marker: str, now: Moment, doing: str) -> Row:
         """What the customer may see of it says nothing; the words stand in the internal notes."""
