@@ -25,7 +25,7 @@ from psa_copilot.testing.canary import clear
 from tests.story.conftest import Hire
 from tests.story.daemon import listening
 from tests.story.desk import HIGH, IN_PROGRESS, NEW, VENDOR, WAITING, Copilot, Desk, configured, set_field, summarize
-from tests.story.psas import needs
+from tests.story.psas import each, needs, variant
 from tests.story.test_stale import sweeper
 
 OURS = "Millbrook Paper"  # plays the MSP's own company
@@ -212,6 +212,9 @@ async def test_a_priority_moves_the_sla_unless_that_is_allowed(canary: Bring) ->
 
 # -- what it finds -----------------------------------------------------------------------------------------------
 
+OFTEN = ("planted_mail_to_contact", "planted_note", "rule_note_sets_status", "rule_mail_note")
+"""What is looked for each time."""
+LATER = ("planted_note", "planted_mail_to_contact", "planted_sla_responded")
 NAMED = {
     "planted_mail_to_contact": "a mail went out",
     "planted_status": "field status was",
@@ -227,7 +230,7 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("switch", NAMED)
+@pytest.mark.parametrize("switch", each(NAMED, OFTEN))
 async def test_each_planted_side_effect_is_found_and_named(canary: Bring, psa: Desk, switch: str) -> None:
     needs(psa.kind, switch=switch)
     test = canary(summarize())
@@ -250,7 +253,10 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize(("switch", "named"), RULES.items())
+@pytest.mark.parametrize(
+    ("switch", "named"),
+    [(name, told) if name in OFTEN else pytest.param(name, told, marks=variant) for name, told in RULES.items()],
+)
 async def test_what_the_desk_has_set_up_is_found_where_it_concerns_us(
     canary: Bring, psa: Desk, switch: str, named: str
 ) -> None:
@@ -262,6 +268,7 @@ async def test_what_the_desk_has_set_up_is_found_where_it_concerns_us(
     assert named in found(report)
 
 
+@variant
 async def test_a_rule_that_takes_a_field_back_is_found(canary: Bring, psa: Desk) -> None:
     needs(psa.kind, switch="rule_reverts_field")
     test = canary(set_field(HIGH))
@@ -280,7 +287,7 @@ async def test_what_cannot_be_looked_at_is_said(canary: Bring, psa: Desk) -> Non
     assert (report.mailbox, report.is_clean) == ("mail", False)
 
 
-@pytest.mark.parametrize("switch", ["planted_note", "planted_mail_to_contact", "planted_sla_responded"])
+@pytest.mark.parametrize("switch", each(LATER, ("planted_note",)))
 async def test_what_a_rule_does_minutes_later_is_found_too(canary: Bring, psa: Desk, switch: str) -> None:
     needs(psa.kind, switch=switch)
     needs(psa.kind, switch="rules_delay")
@@ -292,6 +299,7 @@ async def test_what_a_rule_does_minutes_later_is_found_too(canary: Bring, psa: D
     assert states(report) == dict.fromkeys(NOTES, "refused")
 
 
+@variant
 async def test_one_kind_is_refused_and_the_other_is_not(canary: Bring, psa: Desk) -> None:
     needs(psa.kind, switch="rule_adds_time")
     test = canary(summarize(), set_field(IN_PROGRESS, field="status"))
@@ -302,6 +310,7 @@ async def test_one_kind_is_refused_and_the_other_is_not(canary: Bring, psa: Desk
     assert "time entry" in found(report)
 
 
+@variant
 async def test_a_mail_that_only_the_human_sees(canary: Bring, psa: Desk) -> None:
     unseen = psa.kind.hides_mails
     needs(psa.kind, switch="planted_mail_to_contact")
@@ -323,6 +332,7 @@ async def test_nothing_is_clean_before_somebody_has_looked_into_the_mailbox(cana
     assert len(test.writes()) == wrote
 
 
+@variant
 async def test_a_right_that_is_missing_is_found_here_and_not_at_night(canary: Bring, psa: Desk) -> None:
     psa.sandbox.switch(**{psa.kind.right_to_notes: False})
     report = await canary(summarize()).flies()
@@ -351,7 +361,7 @@ class Killed(BaseException):
     """Nobody catches this."""
 
 
-@pytest.mark.parametrize("step", ["add_note internal", "edit_note", "waiting until"])
+@pytest.mark.parametrize("step", each(("add_note internal", "edit_note", "waiting until"), ("edit_note",)))
 async def test_a_killed_canary_goes_on(canary: Bring, psa: Desk, step: str) -> None:
     test = canary(summarize())
 
@@ -447,6 +457,7 @@ def test_the_command_says_how_it_went(terminal: Terminal) -> None:
     assert {lines[f"canary, {kind}"] for kind in NOTES} == {"ok"}
 
 
+@variant
 def test_the_command_fails_where_something_was_set_off(terminal: Terminal) -> None:
     needs(terminal.psa.kind, switch="planted_note")
     terminal.psa.sandbox.switch(planted_note=True)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from psa_copilot.sandbox import Sandbox, spawned
-from tests.story.psas import CHOSEN
+from tests.story.psas import CHOSEN, variant
 
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 PATIENCE = 40.0
@@ -137,6 +137,7 @@ def test_what_is_written_can_be_taken_back_beside_a_daemon(desk: Desk) -> None:
     assert desk.told("ledger", "show", str(number))["verdict"] == "undone"
 
 
+@variant
 def test_what_is_written_can_be_taken_back_without_a_daemon(desk: Desk) -> None:
     with desk.daemon() as daemon:
         desk.until(desk.recaps)

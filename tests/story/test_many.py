@@ -17,10 +17,10 @@ from psa_copilot.testing.model_server import ScriptedModel, model_server
 from tests.story.conftest import Hire
 from tests.story.daemon import most_in_a_minute
 from tests.story.desk import BOARD, IN_PROGRESS, NEW, WAITING, Copilot, Desk, open_desk, summarize, until
-from tests.story.psas import Psa
+from tests.story.psas import AT_LENGTH, Psa
 from tests.story.test_stale import sweeper
 
-OLD, ALERTS, AN_HOUR = 2_000, 120, 2_000
+OLD, ALERTS, AN_HOUR = (2_000, 120, 2_000) if AT_LENGTH else (300, 40, 2_000)
 RATE = 600
 SPEED = 5
 PATIENCE = 120.0

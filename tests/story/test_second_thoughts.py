@@ -20,6 +20,7 @@ from tests.story.desk import (
     set_field,
     summarize,
 )
+from tests.story.psas import variant
 from tests.story.test_brakes import wishing
 from tests.story.test_stale import Sweeping, asked, sweeper, swept
 
@@ -63,6 +64,7 @@ async def test_no_close_is_approved_over_a_customers_answer(copilot: Hire, psa: 
     assert psa.value(ticket, "status") == WAITING
 
 
+@variant
 async def test_no_close_is_approved_on_what_has_become_critical(copilot: Hire, psa: Desk, swept: Sweeping) -> None:
     one, ticket, close = await suggested_close(copilot, psa, swept)
     psa.sets(ticket, "priority", CRITICAL)

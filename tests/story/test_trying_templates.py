@@ -1,22 +1,31 @@
 """An admin writes a template, tries it on a live ticket, and hears at once what is wrong with it."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from psa_copilot.cli import main
 from tests.story.desk import TALK, Desk
 
-PROGRAM = Path(sys.executable).with_name("psa-copilot")
-Type = Callable[..., subprocess.CompletedProcess[str]]
+
+@dataclass(frozen=True)
+class Told:
+    """How a command ended."""
+
+    returncode: object
+    stdout: str
+    stderr: str
+
+
+Type = Callable[..., Told]
 
 
 @pytest.fixture
-def type_it(psa: Desk, tmp_path: Path) -> Type:
+def type_it(psa: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Type:
     """Runs a command in a folder with a configuration for the desk."""
     keys = {"url": psa.url, "accept_risk": True, "statuses": psa.names.meanings()}
     plugins = {"summarize": {"mode": "act", "templates": {"recap": "recap.j2"}}}
@@ -24,12 +33,13 @@ def type_it(psa: Desk, tmp_path: Path) -> Type:
     (tmp_path / "config.yaml").write_text(
         json.dumps({"connections": {"main": {**psa.kind.connection, **keys}}, "plugins": plugins})
     )
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PSA_COPILOT_")}
+    monkeypatch.chdir(tmp_path)
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [PROGRAM, *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60
-        )
+    def run(*words: str) -> Told:
+        monkeypatch.setattr(sys, "argv", ["psa-copilot", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Told(ended.value.code, *capsys.readouterr())
 
     return run
 

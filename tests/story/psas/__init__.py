@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 
 import pytest
 
@@ -12,10 +13,18 @@ from tests.story.psas.connectwise import ConnectWisePsa
 from tests.story.psas.halopsa import HaloPsaPsa
 from tests.story.psas.psa import Asked, Callback, Names, People, Psa
 
-__all__ = ["CHOSEN", "PSAS", "Asked", "Callback", "Names", "People", "Psa", "needs", "watched"]
+__all__ = ["AT_LENGTH", "CHOSEN", "PSAS", "Asked", "Callback", "Names", "People", "Psa", "needs", "variant", "watched"]
 
 PSAS: dict[str, Psa] = {psa.sandbox.name: psa for psa in (ConnectWisePsa(), AutotaskPsa(), HaloPsaPsa())}
 CHOSEN: Psa = PSAS[os.environ.get("PSA_COPILOT_PSA") or "connectwise"]
+AT_LENGTH = any(os.environ.get(name) == "1" for name in ("PSA_COPILOT_MATRIX", "PSA_COPILOT_LONG"))
+"""Every variant of a story, as `make contract` tells them; `make test` has one or two of each."""
+variant = pytest.mark.skipif(not AT_LENGTH, reason="a variant of what is told anyway; `make contract` tells it too")
+
+
+def each(names: Iterable[str], often: Collection[str]) -> list[object]:
+    """Parameters of which some are variants."""
+    return [name if name in often else pytest.param(name, marks=variant) for name in names]
 
 
 def needs(psa: Psa, *, can: str = "", switch: str = "") -> None:
