@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,67 +10,25 @@ import pytest
 
 from psa_copilot import (
     ActorClass,
-    AddNote,
     AuthFailed,
-    ChangeField,
     EditNote,
     EventKind,
     Field,
-    Http,
     NotReady,
     RateLimited,
-    Ref,
     Rejected,
     Unsupported,
 )
-from psa_copilot.clock import Clock
 from psa_copilot.markers import new_marker, same_text, signed
 from psa_copilot.sandbox import Sandbox, running
-from psa_copilot.testing import LocalBudget
 from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.halopsa import HaloPsa
 from psa_copilot_connectors.halopsa.sandbox import TRAPS, HaloPsaSandbox
+from tests.connectors.halopsa_desk import SPEED, change, connected, halo, note, psa, ref
+
+__all__ = ["halo", "psa"]
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-SPEED = 20.0
-
-
-@pytest.fixture
-def psa() -> Iterator[Sandbox]:
-    with running(HaloPsaSandbox) as sandbox:
-        sandbox.speed(SPEED)
-        yield sandbox
-
-
-@asynccontextmanager
-async def connected(
-    psa: Sandbox, *, rate: int = 100_000, speed: float = SPEED, **more: object
-) -> AsyncIterator[HaloPsa]:
-    clock = Clock()
-    clock.set(psa.now(), speed)
-    clock.followed = psa.clock_url
-    http = Http("main", clock, LocalBudget("main", clock, rate=rate), timedelta(seconds=2))
-    keys = {"use": "halopsa", "url": psa.url, "client_id": "id", "client_secret": "secret"}
-    yield HaloPsa(HaloPsa.Settings.model_validate({**keys, **more}), http)
-    await http.close()
-
-
-@pytest.fixture
-async def halo(psa: Sandbox) -> AsyncIterator[HaloPsa]:
-    async with connected(psa) as connector:
-        yield connector
-
-
-def ref(number: int | str) -> Ref:
-    return Ref(connection="main", remote_id=str(number))
-
-
-def note(marker: str) -> AddNote:
-    return AddNote(body=signed("Recap: waiting on us.\nNext: call Anna.", "summarize", marker), because="a test")
-
-
-def change(field: Field, to: str, was: str = "") -> ChangeField:
-    return ChangeField(field=field, to=to, was=was, because="a test")
 
 
 async def walk(halo: HaloPsa, since: str) -> list[str]:

@@ -8,7 +8,6 @@ import hmac
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from psa_copilot.sandbox import Sandbox, running, spawned
 from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.halopsa.sandbox import HaloPsaSandbox
+from tests.connectors.halopsa_desk import logged_in, read, write
 
 LINE = {
     "id": "EXT-7",
@@ -43,21 +43,6 @@ def psa() -> Iterator[Sandbox]:
 def api(psa: Sandbox) -> Iterator[httpx.Client]:
     with logged_in(psa) as client:
         yield client
-
-
-def logged_in(psa: Sandbox, client: str = "id") -> httpx.Client:
-    form = {"grant_type": "client_credentials", "client_id": client, "client_secret": "secret", "scope": "all"}
-    told = httpx.post(f"{psa.url}/auth/token", data=form, trust_env=False).raise_for_status().json()
-    headers = {"authorization": f"Bearer {told['access_token']}"}
-    return httpx.Client(base_url=psa.url, headers=headers, trust_env=False)
-
-
-def read(api: httpx.Client, path: str, **params: object) -> Any:
-    return api.get(f"/api{path}", params={name: str(value) for name, value in params.items()}).raise_for_status().json()
-
-
-def write(api: httpx.Client, path: str, **body: object) -> httpx.Response:
-    return api.post(f"/api{path}", json=[body])
 
 
 # As a process
@@ -210,6 +195,42 @@ def test_more_than_300_in_5_minutes_are_refused_in_plain_text(psa: Sandbox, api:
     assert "retry-after" not in api.get("/api/InstanceInfo").headers
     psa.advance("5m")
     assert api.get("/api/InstanceInfo").status_code == 200
+
+
+def test_who_wrote_can_be_said_only_where_it_is_believed(psa: Sandbox, api: httpx.Client) -> None:
+    body = {"ticket_id": 1001, "outcome_id": 7, "note": "Hello", "who_agentid": 2}
+    assert write(api, "/Actions", **body).json()["who"] == "Copilot Api"
+    psa.switch(author_said=True)
+    assert write(api, "/Actions", **body).json()["who"] == "Ines Dahl"
+
+
+def test_what_is_unverified_stands_either_way(psa: Sandbox, api: httpx.Client) -> None:
+    assert write(api, "/Tickets", id=1001, thirdpartyref="X-7").json()["third_party_id_string"] == ""
+    assert len(read(api, "/Tickets", team_id=2)["tickets"]) == len(read(api, "/Tickets")["tickets"])
+    psa.switch(thirdpartyref_kept=True, team_id_filter=True, ids_are="texts", sla_states="words", who_types="other")
+    assert write(api, "/Tickets", id=1001, thirdpartyref="X-7").json()["third_party_id_string"] == "X-7"
+    told = read(api, "/Tickets/1001")
+    assert isinstance(told["client_id"], str)
+    assert told["slaresponsestate"] in ("Inside", "Breached")
+    assert {row["team"] for row in read(api, "/Tickets", team_id=2)["tickets"]} <= {"Escalations"}
+    assert {row["who_type"] for row in read(api, "/Actions", ticket_id=1001)["actions"]} <= {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("trap", "field", "value"), [("outcome_logs_time", "timetaken", 0.25), ("outcome_charges", "chargerate", 1)]
+)
+def test_a_trap_of_time_shows_in_the_outcome_and_snaps(
+    psa: Sandbox, api: httpx.Client, trap: str, field: str, value: float
+) -> None:
+    psa.switch(**{trap: True})
+    assert write(api, "/Actions", ticket_id=1001, outcome_id=7, note="Hello").json()[field] == value
+
+
+def test_an_outcome_that_assigns_assigns(psa: Sandbox, api: httpx.Client) -> None:
+    psa.switch(outcome_assigns=True)
+    number = psa.inject({"title": "Till"})
+    write(api, "/Actions", ticket_id=number, outcome_id=7, note="Hello")
+    assert read(api, f"/Tickets/{number}")["agent_name"] == "Ines Dahl"
 
 
 # Webhooks

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from psa_copilot import Appointment, Book, Moment, Receipt, Ref, Rejected
+from psa_copilot import Appointment, Book, Moment, NotFound, Receipt, Ref, Rejected
 from psa_copilot_connectors.halopsa import mapping
 from psa_copilot_connectors.halopsa.roster import Roster
-from psa_copilot_connectors.halopsa.rows import Row, asked, number
+from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, some
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import Site
 
 APPOINTMENTS = "/Appointment"
 WIDER = timedelta(days=1)
 """Nobody knows whether the PSA's dates mean beginnings or ends, so more is asked for than is wanted."""
+NEAR = timedelta(days=365)
+"""An appointment of a ticket that is older or farther off stops nobody from closing it."""
 EVERY = {"showall": "true", "showappointments": "true", "showholidays": "true"}
 
 
@@ -38,6 +40,8 @@ class Calendars:
     async def book(self, ref: Ref, action: Book) -> Receipt:
         """Make an appointment that informs nobody by mail."""
         doing = f"book {action.person} for ticket {ref.remote_id}"
+        if action.ends <= action.starts:
+            raise Rejected(self._site.connection, doing, "it would end before it begins")
         agent = await self._roster.find(lambda known: known.agent(action.person))
         if agent is None:
             raise Rejected(self._site.connection, doing, f"nobody called {action.person!r} works here")
@@ -51,12 +55,29 @@ class Calendars:
             "inform_user": False,
         }
         told = await self._site.write(APPOINTMENTS, body, doing=doing)
+        if not self._is_it(told, action):
+            kept = f"the PSA said yes and made appointment {number(told.get('id'))} at another time; look at it there"
+            raise Rejected(self._site.connection, doing, kept)
         return Receipt(remote_id=number(told.get("id")))
+
+    def _is_it(self, told: Row, action: Book) -> bool:
+        """At the same times, as far as they are told."""
+        times = {"start_date": action.starts, "end_date": action.ends}
+        kept = {name: moment(told.get(name), self._zone) for name in times}
+        return all(kept[name] in (None, when.replace(microsecond=0)) for name, when in times.items())
 
     async def find(self, ref: Ref, action: Book) -> Receipt | None:
         """The appointment, by ticket, person and times."""
         there = await self.between(action.starts, action.ends, ref)
-        wanted = (action.person, action.starts, action.ends)
-        return next(
-            (Receipt(remote_id=one.remote_id) for one in there if (one.person, one.starts, one.ends) == wanted), None
-        )
+        times = tuple(when.replace(microsecond=0) for when in (action.starts, action.ends))
+        mine = (one for one in there if (one.person, one.starts, one.ends) == (action.person, *times) and not one.done)
+        return next((Receipt(remote_id=one.remote_id) for one in mine), None)
+
+    async def blocks_closing(self, ref: Ref, now: Moment) -> list[str]:
+        """Halo's own screens ask before they close over one; what we may not look at counts as something."""
+        try:
+            there = await self.between(now - NEAR, now + NEAR, ref)
+        except (NotFound, Rejected) as exc:
+            return [f"its appointments cannot be looked at: {exc.why}"]
+        planned = [f"{one.person}, {one.starts:%d %b %H:%M} UTC" for one in there if not one.done]
+        return some("appointment that is not done", planned)

@@ -25,10 +25,12 @@ from psa_copilot import (
     LinkTo,
     LogTime,
     Moment,
+    NotFound,
     PsaError,
     Pulled,
     Receipt,
     Ref,
+    Rejected,
     Ticket,
     TicketPage,
     Traces,
@@ -40,7 +42,7 @@ from psa_copilot_connectors.halopsa.changes import Changes
 from psa_copilot_connectors.halopsa.fields import FIELDS, Fields
 from psa_copilot_connectors.halopsa.fingerprint import fingerprint
 from psa_copilot_connectors.halopsa.notes import Notes
-from psa_copilot_connectors.halopsa.roster import Roster
+from psa_copilot_connectors.halopsa.roster import Known, Roster
 from psa_copilot_connectors.halopsa.rows import Row, stamp
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import Site
@@ -96,14 +98,22 @@ class HaloPsa(Connector):
             me = await self._roster.me()
         except PsaError as exc:
             return [Finding("fault", "access", str(exc))]
-        findings = await checks.check_rights(self._site)
-        if any(finding.level == "fault" for finding in findings):
+        known = await self._maybe_known()
+        findings = await checks.check_rights(self._site, known)
+        if known is None or any(finding.level == "fault" for finding in findings):
             return [*findings, *checks.recipes()]
-        return [*findings, *await self._check_setup(me), *checks.recipes()]
+        return [*findings, *await self._check_setup(me, known), *checks.recipes()]
 
-    async def _check_setup(self, me: Row) -> list[Finding]:
+    async def _maybe_known(self) -> Known | None:
+        """Who and what there is; nothing where we may not read some of it, which is told right by right then."""
+        try:
+            return await self._roster.read()
+        except (NotFound, Rejected):
+            return None
+
+    async def _check_setup(self, me: Row, known: Known) -> list[Finding]:
         """What there is, and what it does by itself."""
-        known, connection = await self._roster.read(), self.http.connection
+        connection = self.http.connection
         findings = [checks.check_account(me, connection), *checks.check_outcomes(known, self.settings, connection)]
         findings += [*checks.check_setup(known), *await checks.check_zones(self._site, self.settings)]
         return [*findings, *checks.check_webhooks(await self._registrations.maybe_ours())]
@@ -152,7 +162,8 @@ class HaloPsa(Connector):
         return await self._calendars.between(start, end, ref)
 
     async def blocks_closing(self, ref: Ref) -> list[str]:
-        return await self._tickets.blocks_closing(ref)
+        blocks = await self._tickets.blocks_closing(ref)
+        return [*blocks, *await self._calendars.blocks_closing(ref, self.http.psa_now())]
 
     async def traces(self, ref: Ref) -> Traces:
         return await self._looks.at(ref)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -9,6 +10,8 @@ from psa_copilot import Moment
 
 Row = dict[str, Any]
 
+FEW = 5
+"""Of a kind, so many are named."""
 FIRST_YEAR = 1981
 """Dates before it mean that there is none: Halo writes 1899, 1900 and 0001."""
 
@@ -86,3 +89,10 @@ def is_set(value: object) -> bool:
         return float(str(value or 0)) > 0
     except ValueError:
         return bool(value)  # a GUID, or a name
+
+
+def some(what: str, which: Iterable[str]) -> list[str]:
+    """One line for all of a kind, or none."""
+    told = list(which)
+    named = ", ".join(filter(None, told[:FEW])) + (", …" if len(told) > FEW else "")
+    return [f"{len(told)} × {what}" + (f": {named}" if named else "")] if told else []

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from zoneinfo import ZoneInfo
 
 from psa_copilot import Event, Moment, NotFound, NotReady, Ref, Rejected, Ticket
 from psa_copilot_connectors.halopsa import mapping
 from psa_copilot_connectors.halopsa.changes import EVERY, TICKETS
 from psa_copilot_connectors.halopsa.roster import Roster
-from psa_copilot_connectors.halopsa.rows import Row, number, text
+from psa_copilot_connectors.halopsa.rows import Row, number, some, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import PAGE, Site
 
 MANY = 1000
 """Of so many tickets it is remembered what they were opened with."""
-FEW = 5
-"""Of what blocks a close, so many are named."""
 
 
 class Tickets:
@@ -107,17 +105,10 @@ class Tickets:
     async def _open_tasks(self, own: str) -> list[str]:
         rows = await self._site.rows("/ToDo", {"ticket_id": own}, doing=f"read the to-dos of ticket {own}")
         mine = (row for row in rows if number(row.get("ticket_id")) in ("", own))
-        return _some("open task", [text(row, "text") for row in mine if not row.get("done")])
+        return some("open task", [text(row, "text") for row in mine if not row.get("done")])
 
     async def _open_children(self, own: str) -> list[str]:
         asked = {"parent_id": own, "open_only": "true"}
         rows, _ = await self._site.page(TICKETS, asked, 1, doing=f"list the children of ticket {own}")
         mine = [row for row in rows if number(row.get("parent_id")) == own]
-        return _some("open child ticket", [one.number for one in await self.of(mine) if not one.is_closed])
-
-
-def _some(what: str, which: Iterable[str]) -> list[str]:
-    """One line for all of a kind."""
-    told = list(which)
-    named = ", ".join(filter(None, told[:FEW])) + (", …" if len(told) > FEW else "")
-    return [f"{len(told)} × {what}" + (f": {named}" if named else "")] if told else []
+        return some("open child ticket", [one.number for one in await self.of(mine) if not one.is_closed])

@@ -130,8 +130,12 @@ class Effects:
     def _send(self, change: Change, why: str, text: str) -> None:
         """A mail that no action asked for."""
         self._post(change, why, text)
-        if self._switches.on("mails_leave_actions"):
-            to = str(change.row.get("user_email") or "")
+        if not self._switches.on("mails_leave_actions"):
+            return
+        to = str(change.row.get("user_email") or "")
+        if change.action:
+            change.action["emailto"] = to
+        else:
             self._actions.add_by_rule(change.ticket, f"E-mail sent: {why}", self._world.clock.now(), emailto=to)
 
     def _post(self, change: Change, why: str, text: str, to: str = "") -> None:

@@ -57,7 +57,7 @@ RECORDS = (
     Switch("author_said", False, "who_agentid of a posted action is believed. Unverified."),
     Switch("internalit_kept", True, "ishiddenfrominternalit of a posted action is kept. Unverified."),
     Switch("hidden_kept", True, "hiddenfromuser of a posted action is kept; else its outcome alone decides."),
-    Switch("thirdpartyref_kept", False, "thirdpartyref of a posted ticket is kept. Unverified."),
+    Switch("thirdpartyref_kept", False, "thirdpartyref of a posted ticket is kept as third_party_id_string. Unverified"),
     Switch("deleted_tickets", "gone", "A deleted ticket is gone, or told with `deleted` when it is asked for. "
            "Unverified.", ("gone", "told")),
     Switch("sla_states", "letters", "How SLA states are told: I and O, or words. Unverified.", ("letters", "words")),
@@ -116,7 +116,9 @@ RULES = (
     Switch("system_actions", False, "A workflow leaves an action of its own after each change of a ticket."),
     Switch("type_sets_status", False, "Ticket types set In Progress when an agent acts, whatever a request says."),
     Switch("type_charges", False, "Ticket types charge all time at a rate of their own."),
-    Switch("mails_leave_actions", True, "A mail by a rule is told by an action. Unverified."),
+    Switch(
+        "mails_leave_actions", True, "A mail by a rule is told by the action that it is about, or by one of its own."
+    ),
 )
 
 # What the canary must find: one thing each, besides what an API agent's write on a ticket asked for.

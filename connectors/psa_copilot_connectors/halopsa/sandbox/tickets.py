@@ -96,8 +96,9 @@ class Tickets:
 
     def _wanted(self, row: Row, body: Mapping[str, Any]) -> Row:
         """What a body wants, in the ticket's own fields; Refused where something is not there."""
-        plain = (*PLAIN, "thirdpartyref") if self._switches.on("thirdpartyref_kept") else PLAIN
-        wanted: Row = {name: body[name] for name in plain if name in body}
+        wanted: Row = {name: body[name] for name in PLAIN if name in body}
+        if "thirdpartyref" in body and self._switches.on("thirdpartyref_kept"):
+            wanted["third_party_id_string"] = str(body["thirdpartyref"])
         for name, look in self._looks().items():
             if body.get(name) is not None:
                 wanted |= look(body[name], row | wanted)
