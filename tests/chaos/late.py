@@ -10,13 +10,13 @@ from random import Random
 import httpx
 
 from psa_copilot.sandbox import Sandbox
-from tests.chaos.daemon import Broken, Daemon, daemon, until
+from tests.chaos.daemon import REQUEST_TIMEOUT, SLACK, Broken, Daemon, daemon, until
 from tests.chaos.psas import USUAL, Psa
 from tests.chaos.storm import desk, first_contact, say, settle
 from tests.chaos.tally import doubled_markers
 from tests.chaos.threads import script, stories
 
-LATE_BY = 8.0  # seconds; time-out and grace together are five
+LATE_BY = REQUEST_TIMEOUT * SLACK + 6.0  # seconds; the grace is three
 TIMES = 2
 THREADS = 8
 ALERT_WITHIN = 40.0

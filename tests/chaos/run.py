@@ -2,6 +2,7 @@
 
     make chaos SEEDS=20            seeds 1 to 20, then the controls that show that the suite bites
     make chaos SEEDS=1 FIRST=7     seed 7 again
+    CHAOS_SLACK=3 make chaos       on a busy machine: time-outs and waits are three times as long
     make chaos PSA=autotask        on another PSA: connectwise, autotask, halopsa, or all of them
 
 The last line of its output is JSON with the totals of the ordinary seeds; exits 1 if anything failed.

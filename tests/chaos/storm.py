@@ -13,7 +13,7 @@ from random import Random
 import httpx
 
 from psa_copilot.sandbox import Sandbox, spawned
-from tests.chaos.daemon import NO_LOOKUP, Broken, Daemon, Owed, daemon, until
+from tests.chaos.daemon import NO_LOOKUP, SLACK, Broken, Daemon, Owed, daemon, until
 from tests.chaos.psas import USUAL, Psa
 from tests.chaos.tally import Tally, tally, traffic
 from tests.chaos.threads import Step, Story, script, stories
@@ -137,7 +137,7 @@ def settle(sandbox: Sandbox, copilot: Daemon, psa: Psa) -> None:
     seen = len(sandbox.log())
     if not until(lambda: _polls(psa, sandbox, seen) >= POLLS, 30.0, 0.25):
         raise Broken("the daemon asked for no tickets after the faults had ended")
-    end, since = time.monotonic() + QUIET_WITHIN, time.monotonic()
+    end, since = time.monotonic() + QUIET_WITHIN * SLACK, time.monotonic()
     while time.monotonic() < end and time.monotonic() - since < QUIET_FOR:
         copilot.check_alive()
         if copilot.store.open_rows():
