@@ -30,7 +30,9 @@ MORE: Position = {"per_5_minutes": 0.0, "token_life": 90.0, "late_visibility": 3
 """Positions of switches that have no list of them."""
 TOLD: dict[str, Position] = {"tenant": {"tenant": "example"}, "action_dates": {"action_zone": "America/New_York"}}
 """What the connection has to be told, where a switch stands so."""
-SIDE_EFFECTS: Position = {"all_side_effects": True, "system_actions": True, "type_sets_status": True}
+ON_US: Position = {"rules_on": "api"}
+"""Where rules mail whoever writes, the mails about people's own deeds are not ours to count."""
+SIDE_EFFECTS: Position = {"all_side_effects": True, "system_actions": True, "type_sets_status": True, **ON_US}
 NO_EDITS = ({"action_edit": "refused"}, {"action_edit": "another"})
 A_WHILE = "4s"
 if not os.environ.get("PSA_COPILOT_MATRIX"):
@@ -43,7 +45,8 @@ def positions() -> list[Position]:
     for switch in HaloPsaSandbox.switches:
         others = [not switch.default] if isinstance(switch.default, bool) else switch.choices
         if switch.name not in BEYOND_US and not switch.name.endswith("_right"):
-            found += [{switch.name: other} for other in others if other != switch.default]
+            along = ON_US if switch.name.startswith(("rule_", "all_")) else {}
+            found += [{switch.name: other, **along} for other in others if other != switch.default]
     return [*found, SIDE_EFFECTS]
 
 

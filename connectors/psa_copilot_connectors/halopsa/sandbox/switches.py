@@ -57,7 +57,7 @@ RECORDS = (
     Switch("author_said", False, "who_agentid of a posted action is believed. Unverified."),
     Switch("internalit_kept", True, "ishiddenfrominternalit of a posted action is kept. Unverified."),
     Switch("hidden_kept", True, "hiddenfromuser of a posted action is kept; else its outcome alone decides."),
-    Switch("thirdpartyref_kept", False, "thirdpartyref of a posted ticket is kept as third_party_id_string. Unverified"),
+    Switch("thirdpartyref_kept", False, "A posted thirdpartyref is kept as third_party_id_string. Unverified."),
     Switch("deleted_tickets", "gone", "A deleted ticket is gone, or told with `deleted` when it is asked for. "
            "Unverified.", ("gone", "told")),
     Switch("sla_states", "letters", "How SLA states are told: I and O, or words. Unverified.", ("letters", "words")),
