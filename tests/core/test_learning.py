@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -213,3 +215,31 @@ def test_an_index_follows_the_mirror_and_is_kept_for_others(store: Store) -> Non
     save(store, ticket(7, T0 + DAY), T0 + DAY, (ActorClass.CUSTOMER, "The pager of the night watch is silent."))
     assert kept.follow() == 1
     assert kept.index.search("pager", "night watch", 1)[0].key == "7"
+
+
+def test_an_erased_contact_leaves_no_word_behind(store: Store) -> None:
+    fill(store, FEWEST)
+    learn(task(store))
+    refresh(store, "main")
+    with store.transaction() as tx:
+        tx.ledger.add(
+            DecisionRow(
+                at=T0,
+                connection="main",
+                thread_id="main/1",
+                ticket="1",
+                plugin="summarize",
+                wish={"kind": "add_note", "body": "Recap: Mara Quill waits for a call."},
+                verdict="observed",
+                because="Mara Quill wrote last",
+                evidence=[],
+            )
+        )
+    erased = store.erase_contact("main", "mara quill")
+    assert (erased.tickets, erased.messages, erased.decisions) == (FEWEST, FEWEST, 1)
+    store.close()
+    with closing(sqlite3.connect(store.path)) as file:
+        told = "\n".join(file.iterdump())
+    assert "Mara" not in told
+    assert "VPN tunnel" not in told
+    assert store.erase_contact("main", "Nobody Known").tickets == 0

@@ -1,10 +1,11 @@
-"""Commands about what plugins have learned: learn, learned, unlearn."""
+"""Commands about what is remembered: learn, learned, unlearn, erase."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +25,7 @@ RuleArgument = Annotated[str, typer.Argument(metavar="RULE", help="A rule's name
 
 def add_to(app: typer.Typer) -> None:
     """These commands become the program's."""
-    for command in (learn, learned, unlearn):
+    for command in (learn, learned, unlearn, erase):
         app.command()(command)
 
 
@@ -93,6 +94,33 @@ def unlearn(
         return
     places = ", ".join(f"{each['plugin']} on {each['connection']}" for each in done)
     output.say(f"{rule}: {'holds again' if back else 'removed'}, {places}")
+
+
+def erase(
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="A connection's name in the configuration.")],
+    contact: Annotated[str, typer.Argument(metavar="CONTACT", help="The contact's name, as its tickets show it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking first.")] = False,
+    config: ConfigFile = desk.DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a contact from our database: name, words, and what was learned from them. It cannot be taken back.
+
+    Erase in the PSA first: what stands there still comes back with the next change of its ticket.
+    JSON: {"tickets", "messages", "decisions", "rules"}, numbers of what was changed.
+    """
+    settings = desk.read_config(config)
+    if connection not in settings.connections:
+        raise ConfigError(f"connections: there is no {connection}; known: {', '.join(settings.connections)}")
+    if not yes and not typer.confirm(f"Erase {contact} from what we keep of {connection}?", err=True):
+        raise CopilotError("nothing was erased")
+    with desk.opened(settings) as store:
+        erased = store.erase_contact(connection, contact)
+    if not any(asdict(erased).values()):
+        raise CopilotError(f"{connection} knows no contact {contact!r}")
+    if as_json:
+        output.show_json(asdict(erased))
+    else:
+        output.say(", ".join(f"{count} {what}" for what, count in asdict(erased).items()) + " changed or erased")
 
 
 def _remove(tx: Transaction, connection: str, plugin: str, rule: str, why: str, now: Any) -> bool:

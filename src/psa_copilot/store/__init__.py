@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from psa_copilot.store import database
 from psa_copilot.store.backlog import Backlog, Spending
+from psa_copilot.store.erasing import Erased, erase_contact
 from psa_copilot.store.forgetting import FORGET, forget_passing
 from psa_copilot.store.incidents import MODEL_CALLS, Incidents
 from psa_copilot.store.ledger import Ledger
@@ -55,6 +56,7 @@ __all__ = [
     "ClusterRow",
     "DecisionRow",
     "Due",
+    "Erased",
     "FeedbackRow",
     "Happening",
     "InboxRow",
@@ -129,6 +131,11 @@ class Store:
             for kind, age in ages.items():
                 if age is not None:
                     FORGET[kind](session, now - age)
+
+    def erase_contact(self, connection: str, name: str) -> Erased:
+        """Erase a contact of a connection by name: in the mirror, the history, the ledger and what was learned."""
+        with database.transaction(self._engine) as session:
+            return erase_contact(session, connection, name)
 
     def revive(self, now: datetime) -> int:
         """Owe all work again that was given up; how many pieces."""
