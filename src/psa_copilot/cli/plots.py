@@ -10,13 +10,13 @@ from psa_copilot.replay.figures import bins, curve, wilson
 from psa_copilot.replay.scoring import Score, Week
 
 WIDE, HIGH = 340, 236
-LEFT, RIGHT, TOP, BOTTOM = 38, 12, 12, 34
+LEFT, RIGHT, TOP, BOTTOM = 38, 12, 24, 34
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WANTED = 0.85
 """What a plugin has to reach before it may act."""
 ROW, NAME = 26, 128
 NAME_LETTERS = 19
-NO_FEWER = 5
+NO_FEWER = 12
 """Tickets: what fewer of them say is not drawn in a curve."""
 
 
@@ -37,9 +37,9 @@ def reliability(score: Score) -> Markup:
 def trade(score: Score, bar: float | None) -> Markup:
     """What each bar decides, and how much of that is right."""
     whole = score.decided + score.abstained
-    steps = [one for one in curve(score.sure) if one.count >= NO_FEWER]
+    steps = [one for one in curve(score.offered) if one.count >= NO_FEWER]
     points = " ".join(f"{_x(one.count / whole)},{_y(one.accuracy)}" for one in steps)
-    marks = [_path(f"M{_x(0)} {_y(WANTED)}H{_x(1)}", "wanted"), _text("85 %", _x(0) + 4, _y(WANTED) - 4)]
+    marks = [_path(f"M{_x(0)} {_y(WANTED)}H{_x(1)}", "wanted"), _text("85 %", _x(1), _y(WANTED) - 4, anchor="end")]
     marks.append(_tag("polyline", class_="curve", points=points))
     return _framed("share of tickets", "right of those", [*marks, *_at_bar(score, bar, whole)], "Coverage and accuracy")
 
@@ -104,7 +104,7 @@ def _framed(below: str, beside: str, marks: Iterable[Markup], name: str) -> Mark
     words = [_text(f"{tick:.0%}", LEFT - 6, _y(tick) + 4, "tick", "end") for tick in TICKS]
     words += [_text(f"{tick:.0%}", _x(tick), HIGH - BOTTOM + 15, "tick", "middle") for tick in TICKS]
     words.append(_text(f"{below} →", WIDE - RIGHT, HIGH - 4, anchor="end"))
-    words.append(_text(f"↑ {beside}", LEFT + 4, TOP + 11))
+    words.append(_text(f"↑ {beside}", LEFT - 30, TOP - 12))
     return _svg(HIGH, [*grid, *words, *marks], name)
 
 

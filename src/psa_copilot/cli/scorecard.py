@@ -35,8 +35,8 @@ class Card:
 def page(made: Report) -> str:
     """The page."""
     cards = [_card(made, score) for score in made.of_all_boards()]
-    answered = [card for card in cards if card.score.answers]
-    empty = [card for card in cards if not card.score.answers]
+    answered = [card for card in cards if card.score.decided or card.score.sure]
+    empty = [card for card in cards if card not in answered]
     return pages.render(
         "replay.html", made=made, cards=answered, empty=empty, first=_first(answered), about=about(made)
     )
@@ -77,5 +77,5 @@ def _first(cards: Sequence[Card]) -> str:
     return (
         f"Of {best.decided + best.abstained:,} tickets, {best.plugin} would have chosen the {best.field} of"
         f" {best.decided:,}: {best.right:,} as people did in the end, {best.wrong:,} not. That is {best.accuracy:.0%}"
-        f" right, and with luck left out {low:.0%} to {high:.0%}. It left {best.abstained:,} to you."
+        f" right (95 % interval {low:.0%} to {high:.0%}). It left {best.abstained:,} to you."
     )
