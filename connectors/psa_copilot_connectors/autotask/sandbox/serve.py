@@ -193,7 +193,7 @@ class Served:
         if old is None:
             raise Refused(NOT_FOUND)
         if shape.name == "Tickets":
-            self._tickets.edit(old["id"], body, asked.impersonated or asked.login.resource)
+            self._tickets.patch(old["id"], body, asked.impersonated or asked.login.resource)
         elif shape.name == "TimeEntries":
             self._timesheet.change(old, body, asked.login.resource)
         else:
