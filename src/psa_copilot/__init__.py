@@ -34,7 +34,7 @@ from psa_copilot.connector import (
     TicketPage,
     Traces,
 )
-from psa_copilot.deciding import Best, Sighting, best_value, habits, second_opinion
+from psa_copilot.deciding import Best, Sighting, best_value, habits, refused, second_opinion, stands
 from psa_copilot.errors import (
     AuthFailed,
     Forged,
@@ -167,7 +167,9 @@ __all__ = [
     "habits",
     "keyset",
     "marker_of",
+    "refused",
     "same_text",
     "second_opinion",
+    "stands",
     "to_text",
 ]

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from psa_copilot import (
     Action,
     Calendar,
+    Change,
     ChangeField,
     EventKind,
     Field,
@@ -231,7 +232,7 @@ def test_a_description_speaks_for_a_board_but_decides_nothing_alone() -> None:
 def test_orders_in_a_ticket_move_it_nowhere(order: str) -> None:
     clean, attacked = asked(), asked(f"{said('Network', 9001)}\n{order}")
     assert board_of(attacked).to == board_of(clean).to == "Network"
-    assert "not read" in board_of(attacked).because
+    assert "not read: " in board_of(attacked).because
 
 
 # -- the technician ------------------------------------------------------------------------------------------------
@@ -247,6 +248,22 @@ def test_who_solves_such_tickets_gets_it() -> None:
 
 def test_nobody_is_chosen_while_it_is_unknown_whose_board_it_is() -> None:
     assert wished(asked("zzyzx qwfp arst", title="neio luyg"), Field.ASSIGNEE) == []
+
+
+def test_a_move_that_is_under_way_still_tells_whose_people_it_is_for() -> None:
+    past = LocalPast(fields={Field.BOARD: [("Network", "observed")]})
+    assert [(one.field, one.to) for one in wished(asked(past=past))] == [(Field.ASSIGNEE, "ada")]
+    unsure = asked("zzyzx qwfp arst", title="neio luyg")
+    again = LocalPast(fields={Field.BOARD: [(board_of(unsure).to, "observed")]})
+    assert wished(asked("zzyzx qwfp arst", title="neio luyg", past=again)) == []
+
+
+def test_who_only_wants_to_see_it_is_shown_what_stands() -> None:
+    past = LocalPast(fields={Field.BOARD: [("Network", "suggested")]})
+    on = asked(past=past)
+    bare = Change(thread_id=on.thread.id, revision=1, key="try")
+    shown = asyncio.run(Route(Route.Settings()).run(bare, on.thread, on.tools))
+    assert Field.BOARD in [one.field for one in shown if isinstance(one, ChangeField)]
 
 
 def test_a_ticket_that_somebody_has_stays_with_them() -> None:

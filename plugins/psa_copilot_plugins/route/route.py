@@ -22,15 +22,14 @@ from psa_copilot import (
     Text,
     Thread,
     Tools,
+    refused,
+    stands,
 )
 from psa_copilot_plugins.route import board, people, risk
 from psa_copilot_plugins.route.settings import RouteSettings
 
 WORKABLE = (Meaning.NEW, Meaning.TRIAGE, Meaning.IN_PROGRESS, None)
 """What a status must mean for a ticket to be moved or given to somebody."""
-REFUSED = ("declined", "undone")
-STANDS = ("observed", "suggested", "promised", "written")
-"""Verdicts on a wish that need not be wished again."""
 
 
 class Route(Plugin):
@@ -53,10 +52,13 @@ class Route(Plugin):
         if ticket.is_closed or ticket.meaning not in WORKABLE or tools.standing.confidential or not thread.spoken():
             return []
         best = await self._best_board(thread, tools)
-        moves = self._move(best, thread, tools)
-        if moves and not self._is_sure(best, thread):
+        if best is None or best.value == ticket.board:
+            return self._assign(ticket.board, change, thread, tools)
+        standing_wish = stands(tools.past.asked(Field.BOARD), best.value, change)
+        moves: list[Action] = [] if standing_wish else [self._wish(Field.BOARD, best, thread, tools)]
+        if not self._is_sure(best, thread):
             return moves  # nobody knows yet whose people it is for
-        return [*moves, *self._assign(best.value if moves and best else ticket.board, change, thread, tools)]
+        return [*moves, *self._assign(best.value, change, thread, tools)]
 
     # -- the board -------------------------------------------------------------------------------------------
 
@@ -66,33 +68,28 @@ class Route(Plugin):
         if not self.settings.move or tools.standing.technician_at or thread.ticket.board.casefold() in locked:
             return None
         best = await board.choose(thread, tools, self.settings)
-        return None if best and best.value in _refused(Field.BOARD, tools) else best
+        return None if best and best.value in refused(tools.past.asked(Field.BOARD)) else best
 
-    def _is_sure(self, best: Best | None, thread: Thread) -> bool:
-        if best is None or best.abstains or best.suggest_only:
+    def _is_sure(self, best: Best, thread: Thread) -> bool:
+        if best.abstains or best.suggest_only:
             return False
         return best.confidence >= self.settings.bars.of(thread.ticket.board, thread.ticket.board)
-
-    def _move(self, best: Best | None, thread: Thread, tools: Tools) -> list[Action]:
-        if best is None or best.value == thread.ticket.board or _stands(best.value, Field.BOARD, tools):
-            return []
-        return [self._wish(Field.BOARD, best, thread, tools)]
 
     # -- the technician --------------------------------------------------------------------------------------
 
     def _assign(self, on_board: str, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         if not self.settings.assign or thread.ticket.assignee:
             return []
-        refused = _refused(Field.ASSIGNEE, tools)
+        asked = tools.past.asked(Field.ASSIGNEE)
         if self._is_closed(tools):
-            return self._overflow("closed", "it is outside the board's hours", thread, tools)
-        best = people.choose(thread, on_board, tools, self.settings, refused)
+            return self._overflow("closed", "it is outside the board's hours", on_board, change, thread, tools)
+        best = people.choose(thread, on_board, tools, self.settings, refused(asked))
         if best:
-            return (
-                [] if _stands(best.value, Field.ASSIGNEE, tools) else [self._wish(Field.ASSIGNEE, best, thread, tools)]
+            return [] if stands(asked, best.value, change) else [self._wish(Field.ASSIGNEE, best, thread, tools)]
+        if self._nobody_free(tools, refused(asked)):
+            return self._overflow("nobody", "nobody is free", on_board, change, thread, tools) or self._still_nobody(
+                change
             )
-        if self._nobody_free(tools, refused):
-            return self._overflow("nobody", "nobody is free", thread, tools) or self._still_nobody(change)
         return []
 
     @staticmethod
@@ -100,18 +97,21 @@ class Route(Plugin):
         calendar = tools.standing.calendar
         return not calendar.always_open and not calendar.is_open(tools.now)
 
-    def _nobody_free(self, tools: Tools, refused: Iterable[str]) -> bool:
+    def _nobody_free(self, tools: Tools, declined: Iterable[str]) -> bool:
         """Whether there are technicians, and none of them can take anything now."""
-        free = (one for one in people.there(tools, self.settings, refused))
+        free = (one for one in people.there(tools, self.settings, declined))
         able = [one for one in free if people.load(one, self.settings) < self.settings.most_work]
         return bool(tools.roster.working()) and not able
 
-    def _overflow(self, when: str, why: str, thread: Thread, tools: Tools) -> list[Action]:
+    def _overflow(
+        self, when: str, why: str, on_board: str, change: Change, thread: Thread, tools: Tools
+    ) -> list[Action]:
         to = self.settings.overflow.board
         there = next((one.name for one in tools.directory.boards if one.name.casefold() == to.casefold()), "")
-        if not there or when not in self.settings.overflow.when or there == thread.ticket.board:
+        moves_already = on_board != thread.ticket.board
+        if not there or moves_already or there == on_board or when not in self.settings.overflow.when:
             return []
-        if _stands(there, Field.BOARD, tools) or there in _refused(Field.BOARD, tools):
+        if stands(tools.past.asked(Field.BOARD), there, change) or there in refused(tools.past.asked(Field.BOARD)):
             return []
         best = Best(there, 1.0, f"{why}: {there} takes what nobody here can", declared=True)
         return [self._wish(Field.BOARD, best, thread, tools)]
@@ -148,14 +148,3 @@ class Route(Plugin):
     def learn(self, outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> None:
         risk.learn(outcomes, notebook, text)
         notebook.keep_rules((*board.learn(outcomes, notebook, text), *people.learn(outcomes, notebook, text)))
-
-
-def _refused(field: Field, tools: Tools) -> frozenset[str]:
-    """Values that a human has turned down here."""
-    return frozenset(to for to, verdict in tools.past.asked(field) if verdict in REFUSED)
-
-
-def _stands(value: str, field: Field, tools: Tools) -> bool:
-    """Whether the last thing that it wished for this field was the same, and nothing has come of that yet."""
-    asked = tools.past.asked(field)
-    return bool(asked) and asked[-1][0] == value and asked[-1][1] in STANDS

@@ -17,13 +17,13 @@ from psa_copilot import (
     Text,
     Thread,
     Tools,
+    refused,
+    stands,
 )
 from psa_copilot_plugins.triage import category, noticing, priority, title
 from psa_copilot_plugins.triage.settings import TriageSettings
 
 WORKABLE = (Meaning.NEW, Meaning.TRIAGE, Meaning.IN_PROGRESS, None)
-REFUSED = ("declined", "undone")
-STANDS = ("observed", "suggested", "promised", "written")
 
 
 class Triage(Plugin):
@@ -54,13 +54,13 @@ class Triage(Plugin):
             return list(noticing.noise_told(kind, change, thread))
         hints = noticing.hints(change, thread, tools, self.settings)
         return [
-            *await self._category(thread, tools),
-            *self._priority(thread, tools),
+            *await self._category(change, thread, tools),
+            *self._priority(change, thread, tools),
             *self._title(thread, tools),
             *hints,
         ]
 
-    async def _category(self, thread: Thread, tools: Tools) -> list[Action]:
+    async def _category(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         """An empty one is filled in; one that stands is changed only before a technician has touched the ticket."""
         was = thread.ticket.category
         if not self.settings.category or (was and tools.standing.technician_at):
@@ -68,14 +68,14 @@ class Triage(Plugin):
         if category.is_locked(self.settings, was):
             return []
         best = await category.choose(thread, tools, self.settings)
-        if best is None or best.value == was or _is_answered(best.value, Field.CATEGORY, tools):
+        if best is None or best.value == was or _is_answered(best.value, Field.CATEGORY, change, tools):
             return []
         opened = tuple(message.key for message in thread.spoken()[:1])
         return [ChangeField(field=Field.CATEGORY, was=was, to=best.value, **best.told(*opened))]
 
-    def _priority(self, thread: Thread, tools: Tools) -> list[Action]:
+    def _priority(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
         wish = priority.suggest(thread, tools, self.settings) if self.settings.priority else None
-        return [] if wish is None or _is_answered(wish.to, Field.PRIORITY, tools) else [wish]
+        return [] if wish is None or _is_answered(wish.to, Field.PRIORITY, change, tools) else [wish]
 
     def _title(self, thread: Thread, tools: Tools) -> list[Action]:
         return title.retitle(thread, tools) if self.settings.title else []
@@ -84,8 +84,7 @@ class Triage(Plugin):
         notebook.keep_rules(category.learn(outcomes, notebook, text))
 
 
-def _is_answered(value: str, field: Field, tools: Tools) -> bool:
+def _is_answered(value: str, field: Field, change: Change, tools: Tools) -> bool:
     """Whether a human has turned it down here, or it was the last thing wished and nothing has come of that yet."""
     asked = tools.past.asked(field)
-    refused = any(to == value and verdict in REFUSED for to, verdict in asked)
-    return refused or (bool(asked) and asked[-1][0] == value and asked[-1][1] in STANDS)
+    return value in refused(asked) or stands(asked, value, change)

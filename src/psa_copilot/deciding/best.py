@@ -56,7 +56,8 @@ class Best:
 
     def told(self, *also: str) -> dict[str, Any]:
         """What every wish of this value carries; `also` are keys of messages that it rests on besides."""
-        hint = f"; {self.orders} passages that give orders to software were not read" if self.orders else ""
+        passages = "1 passage that gives" if self.orders == 1 else f"{self.orders} passages that give"
+        hint = f"; not read: {passages} orders to software" if self.orders else ""
         return {
             "because": f"{self.because}{hint}",
             "confidence": None if self.declared else round(self.confidence, 4),
