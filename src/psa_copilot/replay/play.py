@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -39,6 +40,7 @@ class Player:
     async def play(self) -> Played:
         """From the first thing that is known to the end of the window."""
         line, refits = self.stage.line, Refits(self.window)
+        _settle()
         with self.store.reading() as tx:
             happened = tx.past.happenings(line.name)
         happened = [one for one in happened if one.at < self.window.until]
@@ -86,6 +88,7 @@ class Player:
             self.told("learning", refits.done, refits.done + 1)
             self.counts.refits.append((moment.at, await self.stage.learn()))
             refits.learned(len(self._known), moment.at)
+            _settle()
 
     async def _ask(self, ref: Ref, ticket: Ticket, revision: int) -> None:
         self.counts.moments += 1
@@ -115,6 +118,12 @@ class Player:
                 values = {name: ticket.field(name) for name in SCORED}
                 asked = Asked(self.stage.clock.now(), ticket.board, values)
                 self._asked.setdefault((run.plugin, str(ticket.ref)), asked)
+
+
+def _settle() -> None:
+    """What is loaded and learned by now stays: to look through it for garbage at each moment is a good part of all."""
+    gc.collect()
+    gc.freeze()
 
 
 def _told_of(one: Decision, ticket: Ticket, stage: Stage) -> Decision:
