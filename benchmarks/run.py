@@ -2,6 +2,7 @@
 
     python benchmarks/run.py                              every part
     python benchmarks/run.py --only latency --only reads
+    python benchmarks/run.py --only fair_use --full       ten thousand tickets and a day of changes; about an hour
 
 A part that could not run, or found what must not be, has the key `error`, and the exit code is 1. A goal that was
 missed is a figure, not an error.
@@ -22,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import digest, first_sync, live_desk, process, recaps, shape, stream  # noqa: E402 - found by the line above
+from benchmarks import digest, fair_use, first_sync, live_desk, process, recaps, shape, stream  # noqa: E402 - found by the line above
 
 OUT = ROOT / "build" / "bench.json"
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -36,29 +37,33 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "first_sync": first_sync.first_sync,
     "backlog": live_desk.backlog,
     "storm": live_desk.storm,
+    "fair_use": fair_use.fair_use,
 }
+IN_FULL = {"fair_use": fair_use.in_full}
+"""Parts that are cut down to a few minutes unless they are asked for in full."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=PARTS, help="this part alone; may be repeated")
+    parser.add_argument("--full", action="store_true", help=f"{', '.join(IN_FULL)} in full size")
     parser.add_argument("--out", type=Path, default=OUT, help="the file to write (build/bench.json)")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what it started is ended
     figures: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
     for name in args.only or PARTS:
-        figures[name] = _carry_out(name)
+        figures[name] = _carry_out(name, IN_FULL.get(name, PARTS[name]) if args.full else PARTS[name])
         _save(args.out, figures)
     failed = [name for name in PARTS if "error" in figures.get(name, {})]
     print(f"{args.out}: {f'failed: {failed}' if failed else 'all parts ran'}")
     return 1 if failed else 0
 
 
-def _carry_out(name: str) -> dict[str, Any]:
+def _carry_out(name: str, part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     print(f"{name} ...", flush=True)
     began = time.monotonic()
     try:
-        figures = PARTS[name]()
+        figures = part()
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever went wrong, the other parts still run
         figures = {"error": f"{type(exc).__name__}: {exc}"}
     figures["seconds"] = round(time.monotonic() - began, 1)

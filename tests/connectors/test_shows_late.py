@@ -1,0 +1,182 @@
+"""Where a PSA shows late what was written, nothing is taken for read, and nobody waits for who reads old messages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from psa_copilot.clock import Clock
+from psa_copilot.connector import Delivery
+from psa_copilot.engine.budget import TenantBudget
+from psa_copilot.engine.lines import Line
+from psa_copilot.engine.sync import Sync
+from psa_copilot.http import Http
+from psa_copilot.models import Pulled, Ref, Ticket
+from psa_copilot.sandbox import Sandbox, running
+from psa_copilot.store import Store
+from psa_copilot.testing.listener import listening
+from psa_copilot_connectors.autotask import Autotask
+from psa_copilot_connectors.autotask.sandbox import AutotaskSandbox
+from psa_copilot_connectors.autotask.settings import AutotaskSettings
+
+LAG = 10
+KEYS = {"username": "api@sandbox.example", "secret": "secret", "integration_code": "CODE", "rate": 60_000}
+
+
+class Held(Autotask):
+    """Answers for several tickets only when it is told to."""
+
+    asked: asyncio.Event
+    go_on: asyncio.Event
+
+    async def messages_of(self, tickets: Sequence[Ticket]) -> list[Pulled]:
+        found = await super().messages_of(tickets)
+        self.asked.set()
+        await self.go_on.wait()
+        return found
+
+
+@pytest.fixture
+def psa() -> Iterator[Sandbox]:
+    with running(AutotaskSandbox) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def clock(psa: Sandbox) -> Clock:
+    clock = Clock()
+    clock.set(psa.now())
+    clock.followed = psa.clock_url
+    return clock
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    kept = Store(tmp_path / "t.db")
+    kept.upgrade()
+    yield kept
+    kept.close()
+
+
+Begin = Callable[..., Sync]
+
+
+@pytest_asyncio.fixture
+async def begin(psa: Sandbox, store: Store, clock: Clock) -> AsyncIterator[Begin]:
+    """Each time as a process does that has just been started."""
+    opened: list[Http] = []
+
+    def sync(kind: type[Autotask] = Autotask) -> Sync:
+        settings = AutotaskSettings.model_validate({"use": "autotask", "url": psa.url, **KEYS})
+        budget = TenantBudget(store, "main", settings.rate, clock)
+        http = Http("main", clock, budget, timedelta(seconds=5))
+        opened.append(http)
+        return Sync(Line("main", settings, kind(settings, http), clock, budget=budget), store, lambda: None)
+
+    yield sync
+    for http in opened:
+        await http.close()
+
+
+def later(psa: Sandbox, clock: Clock, seconds: int) -> None:
+    psa.advance(f"{seconds}s")
+    clock.set(psa.now())
+
+
+def said(store: Store, ticket: int) -> list[str]:
+    with store.reading() as tx:
+        return [message.text for message in tx.mirror.messages("main", str(ticket))]
+
+
+async def test_a_reply_that_does_not_show_yet_is_read_when_it_does(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin
+) -> None:
+    sync = begin()
+    await sync.contact()
+    ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
+    await sync.poll()
+    later(psa, clock, 60)
+    psa.switch(read_lag=LAG)
+    psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
+    await sync.poll()
+    assert said(store, ticket) == ["It is jammed."]
+    later(psa, clock, LAG)
+    await sync.poll()  # nothing has changed since
+    await sync.look_again()
+    assert said(store, ticket) == ["It is jammed.", "Still jammed."]
+    asked = len(psa.log())
+    later(psa, clock, 60)
+    await sync.look_again()
+    assert len(psa.log()) == asked  # explained: nobody looks for more
+
+
+async def test_a_process_that_was_killed_in_doubt_leaves_it_to_the_next(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin
+) -> None:
+    sync = begin()
+    await sync.contact()
+    ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
+    later(psa, clock, 60)
+    await sync.poll()
+    psa.switch(read_lag=LAG)
+    psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
+    await sync.poll()
+    later(psa, clock, 3600)
+    after = begin()
+    await after.contact()
+    await after.poll()
+    assert said(store, ticket) == ["It is jammed.", "Still jammed."]
+
+
+async def test_old_messages_are_read_many_tickets_at_once(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin
+) -> None:
+    words = [{"role": role, "text": f"About tray {n}.", "at": "-1h"} for n, role in enumerate(("customer", "agent"))]
+    for number in range(30):
+        psa.inject({"title": f"Tray {number}", "messages": words})
+    later(psa, clock, 60)
+    sync = begin()
+    await sync.contact()
+    await sync.backfill()
+    asked = len(psa.log())
+    while await sync.read_old_messages():
+        pass
+    assert len(psa.log()) - asked <= 8
+    with store.reading() as tx:
+        assert tx.mirror.wanting_messages("main", 10) == []
+        assert tx.mirror.counts("main")["messages"] >= psa.counts()["notes"]
+
+
+async def test_a_webhook_does_not_wait_for_who_reads_old_messages(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin
+) -> None:
+    number = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed.", "at": "-1h"}]})
+    later(psa, clock, 60)
+    sync = begin(Held)
+    connector = sync.line.connector
+    assert isinstance(connector, Held)
+    connector.asked, connector.go_on = asyncio.Event(), asyncio.Event()
+    await sync.contact()
+    await sync.backfill()
+    reading = asyncio.create_task(sync.read_old_messages())
+    await asyncio.wait_for(connector.asked.wait(), 10)
+    later(psa, clock, 60)
+    await sync.receive(await _webhook(psa, connector, number, "Still jammed."))
+    await asyncio.wait_for(sync.drain_inbox(), 10)
+    assert said(store, number) == ["It is jammed.", "Still jammed."]
+    connector.go_on.set()
+    await reading
+    assert said(store, number) == ["It is jammed.", "Still jammed."]  # what was read before it is old by now
+
+
+async def _webhook(psa: Sandbox, connector: Autotask, ticket: int, text: str) -> Delivery:
+    async with listening() as listener:
+        await connector.register_webhooks(listener.url)
+        psa.inject(ticket, {"role": "customer", "text": text})
+        delivery = await listener.next()
+    [hint] = await connector.read_webhook(delivery)
+    assert Ref(connection="main", remote_id=hint.remote_id).remote_id == str(ticket)
+    return delivery
