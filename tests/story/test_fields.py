@@ -85,7 +85,8 @@ async def run_over(one: Copilot, psa: Desk) -> int:
     """A technician's edit lands after our last look and before our PATCH."""
     ticket = psa.ticket("Our scanner is slow.")
     await one.settle()
-    psa.sandbox.switch(hold_patch=0.6)
+    assert psa.value(ticket, "priority") == MEDIUM  # whoever edits has the lists at hand
+    psa.sandbox.switch(hold_patch=0.8)
     psa.customer_replies(ticket, DOWN)
     await until(lambda: one.states(ticket) == ["sending"], "our request is under way")
     psa.sets(ticket, "priority", HIGH)

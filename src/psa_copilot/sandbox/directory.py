@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -36,6 +37,12 @@ class Contact(Strict):
     title: str = ""
     types: list[str] = Field(default_factory=lambda: ["End User"])
     inactive: bool = False
+
+    @classmethod
+    def called(cls, name: str) -> Contact:
+        """One of whom a ticket tells just the name, or `Name <address>`."""
+        told, mail = parseaddr(name) if "<" in name else (name, "")
+        return cls(name=told or name, email=mail)
 
 
 def _contact(given: object) -> object:

@@ -28,6 +28,7 @@ class AutotaskPeople(People):
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._fields: list[dict[str, Any]] = []
         self._logins = {by: _client(url, *login) for by, login in LOGINS.items()}
 
     def close(self) -> None:
@@ -45,7 +46,7 @@ class AutotaskPeople(People):
 
     def sla(self, ticket: int) -> tuple[object, ...]:
         row = self._logins[HUMAN].get(f"/Tickets/{ticket}").raise_for_status().json()["item"]
-        return row["firstResponseDateTime"], row["serviceLevelAgreementPausedNextEventHours"]
+        return (bool(row["firstResponseDateTime"]),)
 
     def edits(self, ticket: int, note: int, text: str) -> None:
         body = {"id": note, "description": text}
@@ -79,8 +80,10 @@ class AutotaskPeople(People):
         return {FIELDS[name]: self._labels(name)[value]}
 
     def _labels(self, name: str) -> dict[str, int]:
-        told = self._logins[HUMAN].get("/Tickets/entityInformation/fields").raise_for_status().json()["fields"]
-        [one] = [field for field in told if field["name"] == FIELDS[name]]
+        if not self._fields:
+            told = self._logins[HUMAN].get("/Tickets/entityInformation/fields").raise_for_status().json()
+            self._fields = told["fields"]
+        [one] = [field for field in self._fields if field["name"] == FIELDS[name]]
         return {choice["label"]: int(choice["value"]) for choice in one["picklistValues"]}
 
     def _resource(self, login: str) -> dict[str, Any]:
@@ -133,7 +136,17 @@ class AutotaskPsa(Psa):
     disabled = "keys_rotated"
     tells_retry_after: Mapping[str, object] = {}
     moves = Moves("zone_moved", True, "/ATServicesRest/", "/zone2/ATServicesRest/", 401)
-    hides_mails = "mails_in_history"
+    sees: Mapping[str, str] = {
+        "planted_sla_restart": "the SLA's first response due was",
+        "planted_sla_responded": "the SLA's first response was stamped",
+    }
+    rules: Mapping[str, str] = {
+        "rule_note_sets_status": "field status was",
+        "sla_responds_on_note": "the SLA's first response was stamped",
+        "rule_adds_note": "",  # after edits of the ticket itself
+        "rule_assigns": "",
+    }
+    hides_mails = ""
     right_to_notes = "notes_right"
     mails_by: object = 29_689_901
     tells_us_of_ourselves = False

@@ -98,6 +98,16 @@ class ConnectWisePsa(Psa):
     disabled = "keys_rotated"
     tells_retry_after: Mapping[str, object] = {}
     moves = Moves("codebase", "v2026_2/", "/v2026_1/", "/v2026_2/", 404)
+    sees: Mapping[str, str] = {}
+    rules: Mapping[str, str] = {
+        "rule_mail_internal_note": "a mail went out",
+        "rule_mail_note": "",  # of public notes, of which none is asked for
+        "rule_adds_note": "a note appeared, by",
+        "rule_note_sets_status": "field status was",
+        "rule_assigns": "field assignee was",
+        "sla_stops_on_note": "the SLA's response was stamped",
+        "sla_restart_on_update": "the SLA's clock was",
+    }
     hides_mails = "mails_in_audit_trail"
     right_to_notes = "notes_right"
     mails_by: object = "copilot"

@@ -29,6 +29,7 @@ class HaloPsaPeople(People):
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=10.0, trust_env=False)
         self._tokens: dict[str, str] = {}
+        self._lists: dict[str, list[dict[str, Any]]] = {}
 
     def close(self) -> None:
         self._http.close()
@@ -44,7 +45,7 @@ class HaloPsaPeople(People):
 
     def sla(self, ticket: int) -> tuple[object, ...]:
         row = self._ask("GET", f"/Tickets/{ticket}", HUMAN)
-        return row["onhold"], row["responsedate"]
+        return row["onhold"], bool(row["responsedate"])
 
     def edits(self, ticket: int, note: int, text: str) -> None:
         self._note({"id": note, "ticket_id": ticket, "note": text}, HUMAN)
@@ -68,8 +69,10 @@ class HaloPsaPeople(People):
         return int(next(row[key] for row in self._listed(path) if row["name"] == value))
 
     def _listed(self, path: str) -> list[dict[str, Any]]:
-        told = self._ask("GET", path, HUMAN)
-        return list(told if isinstance(told, list) else told["results"])
+        if path not in self._lists:
+            told = self._ask("GET", path, HUMAN)
+            self._lists[path] = list(told if isinstance(told, list) else told["results"])
+        return self._lists[path]
 
     def _note(self, body: Mapping[str, object], by: str) -> int:
         told = self._ask("POST", "/Actions", by, json=[body])
@@ -113,6 +116,8 @@ class HaloPsaPsa(Psa):
     disabled = "agent_disabled"
     tells_retry_after: Mapping[str, object] = {"sends_retry_after": True}
     moves = Moves()
+    sees: Mapping[str, str] = {}
+    rules: Mapping[str, str] = {"rule_mails_update": "", "system_actions": ""}
     hides_mails = "mails_leave_actions"
     right_to_notes = "actions_right"
     mails_by: object = "Copilot Api"

@@ -137,9 +137,13 @@ class Psa(Protocol):
     """The switch that shuts our API user out."""
     moves: Moves
     hides_mails: str
-    """The switch that, off, keeps mails out of what the PSA tells of a ticket."""
+    """The switch that, off, keeps mails out of all that the PSA tells; none where they show anyway."""
     right_to_notes: str
     """The switch that, off, takes the right to write notes."""
+    sees: Mapping[str, str]
+    """How a canary here names what it finds, where not as on ConnectWise."""
+    rules: Mapping[str, str]
+    """Rules that a desk may have set up, and what a canary of notes says of them; nothing where they concern none."""
     mails_by: object
     """Whom the sandbox's mailbox names where we have set off a mail."""
     tells_us_of_ourselves: bool

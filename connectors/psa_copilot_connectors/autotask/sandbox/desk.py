@@ -87,9 +87,10 @@ class Desk:
 
     def contact(self, company: int, name: str) -> Row:
         """One of a client's people."""
-        known = self._contacts.get((company, name.casefold()))
+        wanted = Contact.called(name)
+        known = self._contacts.get((company, wanted.name.casefold()))
         if known is None:
-            known = self._new_contact(company, Contact(name=name))
+            known = self._new_contact(company, wanted)
         return self.records.table("Contacts").rows[known]
 
     def technicians(self) -> list[Row]:

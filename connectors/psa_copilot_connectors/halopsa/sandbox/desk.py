@@ -126,8 +126,8 @@ class Desk:
 
     def user(self, client: Row, name: str) -> Row:
         """One of a client's people; a new one is taken in."""
-        kind = f"user of {client['id']}"
-        return self._known(kind, self.users, name) or self._new_user(client, Contact(name=name))
+        kind, wanted = f"user of {client['id']}", Contact.called(name)
+        return self._known(kind, self.users, wanted.name) or self._new_user(client, wanted)
 
     def users_of(self, client: Row) -> list[Row]:
         """A client's people."""
