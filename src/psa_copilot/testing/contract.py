@@ -208,6 +208,7 @@ class ConnectorContract:
         assert connector.at_once == 1 or took <= len(psa.log()) - asked - took
 
     async def test_what_a_first_sync_takes_is_told_beforehand(self, psa: Sandbox, connector: Connector) -> None:
+        await connector.directory()
         asked = len(psa.log())
         expected = await connector.expected(LONG_AGO)
         if expected is None:
