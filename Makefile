@@ -28,8 +28,14 @@ demo: $(VENV)/run.stamp ## a help desk's bad Monday, and the copilot beside it; 
 test: $(VENV)/dev.stamp ## all tests; skips are named with their reason
 	$(BIN)/pytest -q -ra -n $(WORKERS) --dist loadfile
 
-contract: $(VENV)/dev.stamp ## the contract suites alone: what every connector and plugin must do
-	$(BIN)/pytest -q -ra tests/contract
+contract: $(VENV)/dev.stamp ## what connectors and plugins must do, every switch both ways; all stories on all three PSAs
+	@failed=0; \
+	PSA_COPILOT_MATRIX=1 $(BIN)/pytest -q -ra -n $(WORKERS) --dist loadgroup tests/contract || failed=1; \
+	for psa in connectwise autotask halopsa; do \
+		echo "The stories on $$psa:"; \
+		PSA_COPILOT_MATRIX=1 PSA_COPILOT_PSA=$$psa $(BIN)/pytest -q -ra -n $(WORKERS) --dist loadfile \
+			--deselect tests/story/test_demo.py tests/story || failed=1; \
+	done; exit $$failed
 
 check: $(VENV)/dev.stamp ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -146,35 +146,37 @@ async def test_without_both_witnesses_the_edit_is_lost_and_check_has_said_so(cop
     assert [finding.level for finding in allowed if finding.about == "audit trail"] == ["ok"]
 
 
+@pytest.mark.every_psa
 async def test_a_field_that_a_human_set_after_us_is_never_set_again(copilot: Hire, psa: Desk) -> None:
-    one = await copilot(set_field(HIGH))
+    one = await copilot(set_field(psa.names.high))
     ticket = psa.ticket("Our scanner is slow.")
     await one.settle()
-    assert psa.value(ticket, "priority") == HIGH
+    assert psa.value(ticket, "priority") == psa.names.high
 
-    psa.sets(ticket, "priority", LOW)
+    psa.sets(ticket, "priority", psa.names.low)
     await one.settle()
     psa.customer_replies(ticket, "It is even slower today, and it squeaks.")
     await one.settle()
 
-    assert psa.value(ticket, "priority") == LOW
+    assert psa.value(ticket, "priority") == psa.names.low
     assert one.verdicts(ticket) == ["written", "dropped", "dropped"]
     assert all(psa.names.ines in decision.reason for decision in one.ledger(ticket)[1:])
 
 
+@pytest.mark.every_psa
 async def test_an_undone_field_goes_back_and_is_locked_for_that_plugin(copilot: Hire, psa: Desk) -> None:
-    one = await copilot(set_field(HIGH))
+    one = await copilot(set_field(psa.names.high))
     ticket = psa.ticket("Our scanner is slow.")
     await one.settle()
     [decision] = one.ledger(ticket)
 
     one.human(undo, decision.id)
     await one.settle()
-    assert psa.value(ticket, "priority") == MEDIUM
+    assert psa.value(ticket, "priority") == psa.names.medium
     psa.customer_replies(ticket, "It is even slower today, and it squeaks.")
     await one.settle()
 
-    assert psa.value(ticket, "priority") == MEDIUM
+    assert psa.value(ticket, "priority") == psa.names.medium
     verdicts = one.ledger(ticket)
     assert [row.verdict for row in verdicts] == ["undone", "dropped"]
     assert "locked" in verdicts[1].reason

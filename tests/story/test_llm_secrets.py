@@ -22,7 +22,7 @@ from tests.story.desk import PATIENCE, Copilot, Desk, summarize, until
 
 TICKETS, EACH = 10, 5
 WORDS = ("Scanner", "Till", "Plotter", "Headset", "Tablet", "Router", "Camera", "Monitor", "Keyboard", "Projector")
-LOADING = 60.0
+LOADING = 100.0
 """Seconds that the first answer may take: litellm has to be loaded."""
 
 

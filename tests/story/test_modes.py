@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from psa_copilot.engine.commands import approve
 from tests.story.conftest import Hire
 from tests.story.desk import CRITICAL, HIGH, MEDIUM, NEW, Copilot, Desk, set_field, summarize
@@ -85,14 +87,16 @@ async def test_all_suggestions_stand_in_one_note(copilot: Hire, psa: Desk) -> No
     assert psa.value(ticket, "priority") == MEDIUM
 
 
+@pytest.mark.every_psa
 async def test_a_technician_approves_in_the_ticket(copilot: Hire, psa: Desk) -> None:
-    one = await copilot(set_field(CRITICAL, "down", mode="suggest"))
+    critical = psa.names.critical
+    one = await copilot(set_field(critical, "down", mode="suggest"))
     ticket, codes = await suggested(one, psa)
 
     psa.types_internally(ticket, f"copilot approve {codes['set_field']}")
     await one.settle()
 
-    assert psa.value(ticket, "priority") == CRITICAL
+    assert psa.value(ticket, "priority") == critical
     assert one.verdicts(ticket) == ["written"]
 
 

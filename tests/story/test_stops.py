@@ -11,7 +11,6 @@ from tests.story.desk import (
     OURS,
     RESOLVED,
     SCHEDULED,
-    STOPPED,
     Copilot,
     Desk,
     set_field,
@@ -22,9 +21,10 @@ from tests.story.desk import (
 NEWS = "It still prints blank pages, now from tray 2 as well."
 
 
+@pytest.mark.every_psa
 async def test_a_ticket_in_a_stop_status_gets_nothing_and_the_ledger_says_why_once(copilot: Hire, psa: Desk) -> None:
     one = await copilot(summarize())
-    ticket = psa.ticket(messages=4, status=STOPPED)
+    ticket = psa.ticket(messages=4, status=psa.names.stop)
     other = psa.ticket(messages=4)
     await one.settle()
     psa.customer_replies(ticket, NEWS)
@@ -33,7 +33,7 @@ async def test_a_ticket_in_a_stop_status_gets_nothing_and_the_ledger_says_why_on
     assert psa.writes(ticket) == []
     [decision] = one.ledger(ticket)
     assert decision.verdict == "stopped"
-    assert STOPPED in decision.reason
+    assert psa.names.stop in decision.reason
     assert len(psa.ours(other)) == 1
 
 
@@ -168,6 +168,7 @@ async def a_recap_that_a_human_touched(one: Copilot, psa: Desk, how: str) -> int
     return ticket
 
 
+@pytest.mark.every_psa
 async def test_a_recap_that_a_technician_edits_is_theirs_from_then_on(copilot: Hire, psa: Desk) -> None:
     one = await copilot(summarize())
     ticket = await a_recap_that_a_human_touched(one, psa, "edited")
