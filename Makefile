@@ -30,7 +30,7 @@ test: $(VENV)/dev.stamp ## all tests; skips are named with their reason
 
 contract: $(VENV)/dev.stamp ## what connectors and plugins must do, every switch both ways; all stories on all three PSAs
 	@failed=0; \
-	PSA_COPILOT_MATRIX=1 $(BIN)/pytest -q -ra -n $(WORKERS) --dist loadgroup tests/contract || failed=1; \
+	PSA_COPILOT_MATRIX=1 $(BIN)/pytest -q -ra -n $(WORKERS) --dist loadfile tests/contract || failed=1; \
 	for psa in connectwise autotask halopsa; do \
 		echo "The stories on $$psa:"; \
 		PSA_COPILOT_MATRIX=1 PSA_COPILOT_PSA=$$psa $(BIN)/pytest -q -ra -n $(WORKERS) --dist loadfile \
