@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from psa_copilot.actions import Opinion, Reason
-from psa_copilot.deciding.best import NO_MODEL, Best
+from psa_copilot.deciding.best import NO_MODEL, SUREST, Best
 from psa_copilot.llm import Llm
 
 NONE_OF_THEM = "none of these"
@@ -33,7 +33,7 @@ async def second_opinion(
     if not picked:
         return best
     opinions = (
-        Opinion(mind=NO_MODEL, choice=best.value, confidence=round(best.confidence, 4)),
+        Opinion(mind=NO_MODEL, choice=best.value, confidence=round(min(best.confidence, SUREST), 4)),
         Opinion(mind=llm.model or "model", choice=picked),
     )
     return replace(_combined(best, picked, weight), opinions=opinions)

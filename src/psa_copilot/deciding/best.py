@@ -21,6 +21,8 @@ DESCRIBED = 0.5
 FEWEST_DESCRIBING = 2
 """Words that a ticket must share with what a value is said to be for."""
 NO_MODEL = "no model"
+SUREST = 0.99
+"""Nobody is ever quite sure."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Best:
         hint = f"; not read: {passages} orders to software" if self.orders else ""
         return {
             "because": f"{self.because}{hint}",
-            "confidence": None if self.declared else round(self.confidence, 4),
+            "confidence": None if self.declared else round(min(self.confidence, SUREST), 4),
             "reasons": self.reasons[:MOST_REASONS],
             "opinions": self.opinions,
             "learned": self.learned,

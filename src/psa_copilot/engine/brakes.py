@@ -185,12 +185,24 @@ def _on_shift(case: Case) -> Verdict | None:
 
 
 def may_write_now(case: Case) -> bool:
-    """Outside a board's hours only what is urgent and already in a human's hands is written to."""
-    calendar = case.line.calendar(case.ticket)
-    if calendar.always_open or calendar.is_open(case.now):
+    """Outside a board's hours only what is urgent and already in a human's hands is written to.
+
+    A ticket may leave a closed board for one that is open: there somebody is on duty.
+    """
+    boards = {case.ticket.board, _board_after(case)}
+    calendars = [case.line.calendars.of(board, case.ticket.company) for board in boards]
+    if any(calendar.always_open or calendar.is_open(case.now) for calendar in calendars):
         return True
     urgent = case.ticket.priority_level == 1 or is_security(case.ticket, case.desk)
     return urgent and any(message.by is ActorClass.TECHNICIAN for message in case.thread.messages)
+
+
+def _board_after(case: Case) -> str:
+    """The board that the ticket is on once this is written."""
+    match case.wish:
+        case ChangeField(field=Field.BOARD, to=board):
+            return board
+    return case.ticket.board
 
 
 ALWAYS: tuple[Guard, ...] = (
