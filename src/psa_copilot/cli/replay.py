@@ -168,7 +168,7 @@ def _doing(one: Doings) -> str:
         f"would have written {one.notes:,} notes and {one.fields:,} fields",
     ]
     told += [f"{one.unanswered:,} decided fields have no human answer yet"] * bool(one.unanswered)
-    told += [f"model: {one.tokens:,} tokens, about ${one.cost:.2f}"] * bool(one.tokens)
+    told += [f"model: {one.tokens:,} tokens in what it led to, about ${one.cost:.2f}"] * bool(one.tokens or one.cost)
     return "; ".join(told)
 
 

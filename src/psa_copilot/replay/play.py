@@ -15,6 +15,9 @@ from psa_copilot.replay.then import ticket_then
 from psa_copilot.replay.values import SCORED, Asked, Counts, Decision, Played, Window
 from psa_copilot.store import RunRow, Store
 
+OF_TODAY = (Field.TITLE, Field.CATEGORY, Field.PRIORITY, Field.ASSIGNEE)
+"""What is shown as it stands today, with all messages, while the guard against hindsight is off."""
+
 Told = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
@@ -35,7 +38,6 @@ class Player:
     _decisions: list[Decision] = field(default_factory=list)
     _asked: dict[tuple[str, str], Asked] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
-    _spent: float = 0.0
 
     async def play(self) -> Played:
         """From the first thing that is known to the end of the window."""
@@ -49,7 +51,8 @@ class Player:
             if number % 20 == 0:
                 self.told("moments", number, len(happened))
         self.told("moments", len(happened), len(happened))
-        return Played(self.window, tuple(self._decisions), self._asked, self.counts, tuple(self.notes))
+        costs = {name: self.stage.spent(name) for name in self.stage.config.plugins}
+        return Played(self.window, tuple(self._decisions), self._asked, self.counts, tuple(self.notes), costs)
 
     async def _moment(self, moment: Moment, refits: Refits) -> None:
         self.stage.clock.moment = moment.at
@@ -80,7 +83,7 @@ class Player:
             return None
         then = ticket_then(now, known, self.stage.line)
         if then is not None and self.hindsight:
-            then = then.model_copy(update={name.value: now.field(name) for name in (*SCORED, Field.TITLE)})
+            then = then.model_copy(update={name.value: now.field(name) for name in OF_TODAY})
         return (then, tuple(messages)) if then else None
 
     async def _learn(self, refits: Refits, moment: Moment) -> None:
@@ -97,9 +100,8 @@ class Player:
         for one in decisions:
             if one.kind:
                 self._decisions.append(_told_of(one, ticket, self.stage))
-        self._spent += sum(one.cost for one in decisions)
         llm = self.stage.config.llm
-        if llm is not None and self._spent >= llm.daily_budget:
+        if llm is not None and self.stage.spent() >= llm.daily_budget:
             self.notes.append(
                 f"the model was asked until {self.stage.clock.now():%Y-%m-%d %H:%M} UTC: by then its budget of a day,"
                 f" {llm.daily_budget:.2f} dollars, was used up; after that the plugins went on without it"

@@ -217,7 +217,7 @@ def _doings(plugin: str, played: Played, answers: Sequence[Answer]) -> Doings:
         fields=sum(one.would_write and one.kind == "change_field" for one in mine),
         unanswered=len(decided - answered),
         held_back=tuple(held.most_common(5)),
-        cost=sum(one.cost for one in mine),
+        cost=played.costs.get(plugin, 0.0),
         tokens=sum(one.tokens for one in mine),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from psa_copilot import logs
@@ -113,9 +113,13 @@ class Stage:
             body=body_of(wish) if isinstance(wish, AddNote | Mention) else "",
             abstained=change is not None and _is_unsure(change, bars.of(board, change.was)),
             declines=change is not None and bool(change.abstains),
-            cost=row.cost,
             tokens=row.tokens,
         )
+
+    def spent(self, plugin: str | None = None) -> float:
+        """Dollars for a model since the beginning, of one plugin or of all."""
+        with self.store.reading() as tx:
+            return tx.spending.spent(LONG_AGO + timedelta(days=1), plugin=plugin)
 
     async def learn(self) -> int:
         """Plugins learn from what could be known by now; from how many tickets at most."""

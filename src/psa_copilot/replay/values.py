@@ -46,7 +46,6 @@ class Decision:
     """It was not sure enough, whatever else would have kept it from being written."""
     declines: bool = False
     """It would not have been acted on however low the bar: the plugin itself says so."""
-    cost: float = 0.0
     tokens: int = 0
 
     @property
@@ -109,3 +108,5 @@ class Played:
     """By plugin and ticket."""
     counts: Counts
     notes: tuple[str, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """Dollars for a model, by plugin."""
