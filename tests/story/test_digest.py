@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -18,6 +16,7 @@ from psa_copilot.models import Field, Ref
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.store import Store
 from tests.story.psas import CHOSEN
+from tests.story.terminal import typed
 
 pytestmark = pytest.mark.timeout(300)  # whole commands, on machines that are busy with other things
 
@@ -90,6 +89,13 @@ def desk() -> list[dict[str, Any]]:
     ]
 
 
+def said(*words: str) -> str:
+    """What a command says that goes well."""
+    told = typed(*words)
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
 class Look:
     """What the command said, wrote and asked the PSA for."""
 
@@ -110,8 +116,7 @@ class Look:
         self.page = self.page_file.read_text()
 
     def run(self, *options: str) -> str:
-        command = [sys.executable, "-m", "psa_copilot.cli", "digest", "--config", str(self.config), *options]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=200).stdout
+        return said("digest", "--config", str(self.config), *options)
 
     def numbers(self, key: str) -> set[int]:
         return {int(one["number"]) for one in self.finding(key)["tickets"]}
@@ -198,14 +203,7 @@ def test_a_recap_that_would_have_been_written_is_shown_whole(look: Look) -> None
 
 def test_nothing_is_written_and_nothing_is_owed(look: Look) -> None:
     assert look.writes() == []
-    listed = subprocess.run(
-        [sys.executable, "-m", "psa_copilot.cli", "outbox", "--json", "--config", str(look.config)],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert json.loads(listed.stdout) == []
+    assert json.loads(said("outbox", "--json", "--config", str(look.config))) == []
 
 
 def test_the_mirror_alone_tells_the_same_and_asks_for_no_ticket(look: Look) -> None:
@@ -265,10 +263,9 @@ def test_a_person_reads_it_on_a_terminal(look: Look) -> None:
 
 
 def test_the_leaflet_names_the_words_that_stop_it(look: Look, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "psa_copilot.cli", "leaflet", "--config", str(look.config), "--control", "4711"]
     html = tmp_path / "leaflet.html"
-    told = subprocess.run([*command, "--html", str(html)], check=True, capture_output=True, text=True, timeout=200)
-    for text in (told.stdout, Page(html.read_text()).text):
+    told = said("leaflet", "--config", str(look.config), "--control", "4711", "--html", str(html))
+    for text in (told, Page(html.read_text()).text):
         assert "copilot off" in text
         assert "#4711" in text
         assert "summarize" in text
@@ -276,8 +273,7 @@ def test_the_leaflet_names_the_words_that_stop_it(look: Look, tmp_path: Path) ->
 
 
 def test_a_later_sync_goes_on_from_there_and_owes_nothing(look: Look) -> None:
-    command = [sys.executable, "-m", "psa_copilot.cli", "sync", "--once", "--json", "--config", str(look.config)]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=200).stdout)
+    told = json.loads(said("sync", "--once", "--json", "--config", str(look.config)))
     assert told["tickets"] == len(desk())
     store = Store(look.config.parent / "psa-copilot.db")
     try:
@@ -296,8 +292,7 @@ def test_a_later_sync_goes_on_from_there_and_owes_nothing(look: Look) -> None:
 def test_without_a_mirror_there_is_nothing_to_tell(look: Look, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(look.config.read_text())
-    command = [sys.executable, "-m", "psa_copilot.cli", "digest", "--no-sync", "--config", str(config)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
+    done = typed("digest", "--no-sync", "--config", str(config))
     assert done.returncode == 1
     assert "leave out --no-sync" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
@@ -306,8 +301,7 @@ def test_without_a_mirror_there_is_nothing_to_tell(look: Look, tmp_path: Path) -
 def test_what_could_not_be_read_in_time_is_told(look: Look, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(look.config.read_text())
-    command = [sys.executable, "-m", "psa_copilot.cli", "digest", "--json", "--patience", "0s", "--config", str(config)]
-    made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=200).stdout)
+    made = json.loads(said("digest", "--json", "--patience", "0s", "--config", str(config)))
     [unanswered] = [one for one in made["findings"] if one["key"] == "unanswered"]
     assert made["counts"]["unread"] == made["counts"]["open"] > 0
     assert "not read yet" in unanswered["unknown"]

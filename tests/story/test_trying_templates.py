@@ -1,31 +1,19 @@
 """An admin writes a template, tries it on a live ticket, and hears at once what is wrong with it."""
 
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from psa_copilot.cli import main
 from tests.story.desk import TALK, Desk
-
-
-@dataclass(frozen=True)
-class Told:
-    """How a command ended."""
-
-    returncode: object
-    stdout: str
-    stderr: str
-
+from tests.story.terminal import Told, typed
 
 Type = Callable[..., Told]
 
 
 @pytest.fixture
-def type_it(psa: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Type:
+def type_it(psa: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
     """Runs a command in a folder with a configuration for the desk."""
     keys = {"url": psa.url, "accept_risk": True, "statuses": psa.names.meanings()}
     plugins = {"summarize": {"mode": "act", "templates": {"recap": "recap.j2"}}}
@@ -35,13 +23,7 @@ def type_it(psa: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     )
     monkeypatch.chdir(tmp_path)
 
-    def run(*words: str) -> Told:
-        monkeypatch.setattr(sys, "argv", ["psa-copilot", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Told(ended.value.code, *capsys.readouterr())
-
-    return run
+    return typed
 
 
 def test_a_template_is_tried_on_a_live_ticket_and_nothing_is_written(psa: Desk, type_it: Type, tmp_path: Path) -> None:
