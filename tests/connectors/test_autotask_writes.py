@@ -73,7 +73,6 @@ async def test_our_time_is_of_the_desks_own_work_type(psa: Sandbox, http: Http, 
     ("switches", "says"),
     [
         ({"time_bills_anyway": True}, "billable; take it away there"),
-        ({"sees_non_billable": False}, "Can view non-billable time entries"),
         ({"timesheet_locked": True}, "already been submitted"),
         ({"api_user_role": False}, "no row at position 0"),
         ({"time_right": False}, "adequate permissions to edit TimeEntries"),
@@ -87,12 +86,17 @@ async def test_time_that_cannot_be_ours_alone_is_told(
         await at.apply(ref(1001), WORK, new_marker())
 
 
-async def test_time_that_we_could_not_see_is_not_sent(psa: Sandbox, at: Autotask) -> None:
+async def test_time_that_we_cannot_see_is_never_doubled(psa: Sandbox, at: Autotask) -> None:
     psa.switch(sees_non_billable=False)
-    before = psa.counts()["time_entries"]
-    with pytest.raises(Rejected):
-        await at.apply(ref(1001), WORK, new_marker())
-    assert psa.counts()["time_entries"] == before
+    marker, before = new_marker(), psa.counts()["time_entries"]
+    psa.faults("cut_after=1")
+    with pytest.raises(NotReady):
+        await at.apply(ref(1001), WORK, marker)
+    psa.faults()
+    with pytest.raises(Rejected, match="Can view non-billable time entries"):
+        await at.find(ref(1001), WORK, marker)
+    assert psa.counts()["time_entries"] == before + 1
+    assert {finding.about: finding.level for finding in await at.check()}["time"] == "warning"
 
 
 async def test_time_never_spans_midnight(psa: Sandbox, at: Autotask, clock: Clock, stranger: httpx.Client) -> None:
@@ -214,7 +218,7 @@ async def test_a_resolution_is_added_below_a_humans(psa: Sandbox, at: Autotask, 
     kept = record(human)["resolution"]
     assert kept == f"New roll.\n\n{wish.body}"
     said = [one.remote_id for one in (await at.pull(ref(1001))).messages if one.remote_id.startswith("resolution")]
-    assert said == [receipt.remote_id]
+    assert said == ["resolution", receipt.remote_id]
 
 
 async def test_a_resolution_of_ours_is_withdrawn_until_a_human_writes_on(
@@ -232,7 +236,7 @@ async def test_a_resolution_of_ours_is_withdrawn_until_a_human_writes_on(
     assert await at.find(ref(1001), wish, marker) == receipt, "it was written, whoever writes on"
     said = [one.remote_id for one in (await at.pull(ref(1001))).messages if one.remote_id.startswith("resolution")]
     assert said == ["resolution"]
-    with pytest.raises(Rejected, match="does not end with our words any more"):
+    with pytest.raises(Rejected, match="our words do not stand there any more"):
         await at.apply(ref(1001), withdrawal.model_copy(update={"was": gone, "body": wish.body}), marker)
 
 
@@ -240,3 +244,16 @@ async def test_a_resolution_that_would_not_fit_is_refused(psa: Sandbox, at: Auto
     edit(human, resolution="x" * 31_990)
     with pytest.raises(Rejected, match="Autotask takes 32000"):
         await at.apply(ref(1001), resolving(new_marker()), "")
+
+
+async def test_each_resolution_of_ours_is_a_part_of_its_own(psa: Sandbox, at: Autotask, human: httpx.Client) -> None:
+    edit(human, resolution="New roll.\n\nAnd a new cable.")
+    wishes = [resolving(new_marker()) for _ in range(2)]
+    made = [await at.apply(ref(1001), wish, "") for wish in wishes]
+    gone = signed("Withdrawn.\n\nNothing is left.", "summarize", made[0].remote_id.partition("-")[2])
+    edited = EditNote(note_id=made[0].remote_id, body=gone, was=wishes[0].body, because="a test")
+    await at.apply(ref(1001), edited, "")
+    said = {one.remote_id: one.text for one in (await at.pull(ref(1001))).messages if "resolution" in one.remote_id}
+    assert said["resolution"] == "New roll.\n\nAnd a new cable."
+    assert said[made[0].remote_id].startswith("Withdrawn.\nNothing is left.")
+    assert said[made[1].remote_id] == wishes[1].body

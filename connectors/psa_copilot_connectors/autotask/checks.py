@@ -12,6 +12,7 @@ from psa_copilot_connectors.autotask.roster import MATCH_ALL, Known
 from psa_copilot_connectors.autotask.rows import Row, number, stamp, text, where
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
 from psa_copilot_connectors.autotask.site import Site
+from psa_copilot_connectors.autotask.work import Work
 
 READS = {
     "Tickets": "tickets", "TicketNotes": "notes", "TimeEntries": "time entries", "Companies": "companies",
@@ -157,6 +158,19 @@ async def check_closing(site: Site, settings: AutotaskSettings, connection: str)
     looked = "checklist, running timers, charges and open incidents are looked at before a rule of ours completes one"
     fields = ", ".join(sorted(settings.required_to_close)) or f"none; name what your ticket categories want in {key}"
     return Finding("ok", "closing", f"{looked}; required fields: {fields}")
+
+
+async def check_time(work: Work) -> Finding:
+    """Whether time of ours could be told again."""
+    try:
+        sees_ours = await work.sees_ours()
+    except (NotFound, Rejected) as exc:
+        return Finding("warning", "time", f"{exc.why}; {SCREEN}")
+    says = (
+        "no entry that is not billable is shown to us: where there are some, the security level needs "
+        f"`Can view non-billable time entries`, or a write without an answer is never cleared up; {SCREEN}"
+    )
+    return Finding("ok", "time", "ours can be told again") if sees_ours else Finding("warning", "time", says)
 
 
 def check_webhooks(sleeping: Iterable[str]) -> list[Finding]:

@@ -123,6 +123,7 @@ class Autotask(Connector):
             await checks.check_mails(self._site, known),
             *checks.check_statuses(known, self.settings, name),
             await checks.check_closing(self._site, self.settings, name),
+            await checks.check_time(self._work),
             *checks.check_webhooks(await self._registrations.sleeping()),
             *checks.recipes(),
         ]

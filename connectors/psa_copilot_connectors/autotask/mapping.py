@@ -63,6 +63,7 @@ _AUDITED = {
     "contact": Field.CONTACT,
 }
 _CHANGED = re.compile(r"(?P<field>[A-Za-z][A-Za-z /-]*?) changed from (?P<before>.*?) to (?P<after>.*)", re.DOTALL)
+_BLANK = re.compile(r"\n[ \t]*\n")
 _NOTHING = frozenset({"", "(none)", "none", "null", "(blank)"})
 
 _SOURCES = (
@@ -179,7 +180,7 @@ def to_messages(row: Row, notes: Iterable[Row], times: Iterable[Row], words: Wor
     opening = to_opening(row, ref, words)
     if opening and opening.text not in {one.text for one in said}:
         said.append(opening)
-    said += [to_resolution(row, ref, words)] if text(row, "resolution") else []
+    said += to_resolutions(row, ref, words)
     return tuple(sorted((one for one in said if one.text), key=lambda one: (one.sent_at, one.key)))
 
 
@@ -205,16 +206,22 @@ def to_opening(row: Row, ref: Ref, words: Words) -> Message | None:
     )
 
 
-def to_resolution(row: Row, ref: Ref, words: Words) -> Message:
-    """What a ticket says for its resolution. The PSA does not tell who wrote it when: about when it was completed."""
-    said, who = text(row, "resolution"), number(row, "completedByResourceID")
+def to_resolutions(row: Row, ref: Ref, words: Words) -> list[Message]:
+    """What a ticket says for its resolution: people's words, and each part of ours.
+
+    The PSA does not tell who wrote it when: about when the ticket was completed.
+    """
+    said = text(row, "resolution")
     stamps = ("completedDate", "resolvedDateTime", "lastTrackedModificationDateTime", "lastActivityDate")
     sent = next((at for at in (moment(row.get(name)) for name in stamps) if at), None)
+    if not said:
+        return []
     if sent is None:
         raise ValueError(f"the resolution of ticket {row.get('id')} without any date")
+    who = number(row, "completedByResourceID")
     by, author = _author(None, who, words) if who is not None else (ActorClass.TECHNICIAN, "")
-    return Message(
-        remote_id=resolution_id(said),
+    whole = Message(
+        remote_id=RESOLUTION,
         ticket=ref,
         by=by,
         author=author,
@@ -222,12 +229,16 @@ def to_resolution(row: Row, ref: Ref, words: Words) -> Message:
         text=said,
         sent_at=sent,
     )
+    blocks = blocks_of(said)
+    theirs = "\n\n".join(block for block in blocks if not marker_of(block))
+    ours = {f"{RESOLUTION}-{marker_of(block)}": block for block in blocks if marker_of(block)}
+    told = ({RESOLUTION: theirs} if theirs else {}) | ours
+    return [whole.model_copy(update={"remote_id": key, "text": part}) for key, part in told.items()]
 
 
-def resolution_id(said: str) -> str:
-    """What a resolution is called among a ticket's messages: by our marker where it ends with one."""
-    marker = marker_of(said)
-    return f"{RESOLUTION}-{marker}" if marker else RESOLUTION
+def blocks_of(said: str) -> list[str]:
+    """The parts of a resolution, between blank lines: ours never holds one, and ends with its marker."""
+    return [block for block in (one.strip() for one in _BLANK.split(said)) if block]
 
 
 def to_note(row: Row, ref: Ref, words: Words) -> Message:

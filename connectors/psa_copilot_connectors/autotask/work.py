@@ -16,8 +16,8 @@ ON_TICKET, GENERAL_WORK = 2, 1
 LONGEST = 8_000
 MINUTE = timedelta(minutes=1)
 UNSEEN = (
-    "no time entry that is not billable is shown to us, so ours could not be told again and might be doubled; "
-    "allow `Can view non-billable time entries` in the security level, or enter a first one by hand"
+    "no time entry that is not billable is shown to us, so nobody can tell whether ours was made, and it is not sent "
+    "again; allow `Can view non-billable time entries` in the security level"
 )
 
 
@@ -33,20 +33,28 @@ class Work:
         """A time entry of ours, ending now."""
         doing = f"log time on ticket {ref.remote_id}"
         body = await self._entry(ref, action, marker, now, doing)
-        await self._check_sight(doing)
         made = await self._site.post(f"/{TIME}", body, doing=doing)
         await self._check_entry(made, body, doing)
         return Receipt(remote_id=str(made))
 
     async def find_time(self, ref: Ref, marker: str) -> Receipt | None:
-        """Our time entry by its marker."""
+        """Our time entry by its marker; refused where it could be there without our seeing it."""
         doing = f"look for our time on ticket {ref.remote_id}"
         who, _ = await self._ourselves(doing)
         mine = (where("ticketID", "eq", int(ref.remote_id)), where("resourceID", "eq", who))
         for row in await self._site.all(TIME, *mine, doing=doing):
             if marker_of(text(row, "internalNotes")) == marker:
                 return Receipt(remote_id=str(row["id"]))
+        if not await self.sees_ours():
+            raise Rejected(self._site.connection, doing, UNSEEN)
         return None
+
+    async def sees_ours(self) -> bool:
+        """Whether entries like ours are shown to us, as far as there are any: a security level may hide them."""
+        if not self._sees_ours:
+            asked = [where("isNonBillable", "eq", True)]
+            self._sees_ours = await self._site.count(TIME, asked, doing="look for time that is not billable") > 0
+        return self._sees_ours
 
     def forget(self) -> None:
         """Look again at the work types, of which desks add some, and at what we are shown."""
@@ -101,21 +109,12 @@ class Work:
             raise Rejected(self._site.connection, doing, f"there is no work type {name!r}; there are {known}")
         return self._work_types[name]
 
-    async def _check_sight(self, doing: str) -> None:
-        """A security level may hide entries that are not billable: a lost answer could never be cleared up then."""
-        if self._sees_ours:
-            return
-        asked = [where("isNonBillable", "eq", True)]
-        self._sees_ours = await self._site.count(TIME, asked, doing=doing) > 0
-        if not self._sees_ours:
-            raise Rejected(self._site.connection, doing, UNSEEN)
-
     async def _check_entry(self, made: int, body: Row, doing: str) -> None:
         """Not billable and ours, whatever rules the desk has; otherwise somebody has to hear of it."""
         try:
             row = await self._site.item(f"/{TIME}/{made}", doing=doing)
         except NotFound:
-            return  # it was made; another server, which we were asking, does not know it yet
+            return  # it was made; another server does not know it yet, or it is hidden from us
         except NotReady as exc:
             raise NotReady(exc.connection, exc.doing, exc.why, maybe_done=True) from exc
         bills = row.get("isNonBillable") is not True or (row.get("hoursToBill") or 0) > 0
