@@ -80,6 +80,7 @@ RECORDS = (
 WEBHOOKS = (
     Switch("webhook_event", True, "A webhook carries the kind of its event beside the ticket. Unverified."),
     Switch("webhook_action", True, "A webhook carries the action that it is about. Unverified."),
+    Switch("actions_notify", True, "A new action sets off event 61, a ticket is updated. Unverified."),
     Switch("webhook_batch", False, "Webhooks come as arrays of events."),
     Switch("webhook_type_3", "signature", "authentication_type 3 sends a signature, or the secret itself. "
            "Witnesses disagree.", ("signature", "key")),

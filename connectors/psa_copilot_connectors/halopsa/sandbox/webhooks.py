@@ -65,7 +65,7 @@ class Webhooks:
 
     def heard(self, change: Change) -> None:
         """Let everybody know who waits for this."""
-        if change.what == "deleted":
+        if change.what == "deleted" or (change.action and not self._world.switches.on("actions_notify")):
             return
         event = OPENED if change.what == "opened" else UPDATED
         for number, row in self.rows.items():
