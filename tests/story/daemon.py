@@ -116,9 +116,9 @@ class Copilot:
         return len(kept) + len(wanted) + sum(counts.get(key, 0) for key in still_open)
 
     def untaken(self) -> int:
-        """Webhooks that were kept and not taken in yet."""
+        """Webhooks that were kept and not taken in yet, and tickets that are to be read because of them."""
         with self.store.reading() as tx:
-            return len(tx.work.inbox("main"))
+            return len(tx.work.inbox("main")) + len(tx.mirror.wanted("main"))
 
     async def ready(self) -> int:
         """What /readyz answers."""

@@ -14,6 +14,7 @@ NEWS = "It still prints blank pages, now from tray 2 as well."
 
 
 async def test_a_webhook_makes_a_note_and_no_poll_was_needed(copilot: Hire, psa: Desk) -> None:
+    psa.sandbox.speed(1)
     url = f"127.0.0.1:{free_port()}"
     with listening() as said:
         one = await copilot(summarize(), poll_every=SELDOM, web={"listen": url, "url": f"http://{url}"})

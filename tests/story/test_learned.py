@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from psa_copilot import clock
 from psa_copilot.config import EnabledPlugin
 from psa_copilot.desk import Desk as DeskSettings
 from psa_copilot.engine.learning import Lesson, learn
@@ -17,7 +16,8 @@ from psa_copilot.models import Field
 from psa_copilot.testing.model_server import Dialect, model_server
 from psa_copilot_plugins.route import Route
 from psa_copilot_plugins.triage import Triage
-from tests.story.desk import Copilot, Desk, configured, open_desk, summarize, until
+from tests.story.conftest import Hire
+from tests.story.desk import Copilot, Desk, open_desk, summarize, until
 
 MATTERS = {
     "Network": ("The VPN tunnel drops after {n} minutes", "The gateway blinks and the tunnel to the depot is gone."),
@@ -42,7 +42,8 @@ def past() -> list[dict[str, Any]]:
         board, category = FILED.get(matter, (matter, ""))
         more = {"category": category} if category else {}
         made.append(_ticket(matter, number, board, f"Contact {number % 7}") | more)
-    return [*made, *(_ticket("Network", 300 + number, "Billing", HABIT) for number in range(12))]
+    matters = list(MATTERS)[:3]  # whatever it was about
+    return [*made, *(_ticket(matters[number % 3], 300 + number, "Billing", HABIT) for number in range(8))]
 
 
 def _ticket(matter: str, number: int, board: str, contact: str) -> dict[str, Any]:
@@ -70,25 +71,18 @@ def enabled(name: str, plugin: Any, **settings: Any) -> EnabledPlugin:
 
 
 @pytest.fixture
-async def copilot(psa: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+def learned(copilot: Hire) -> Hire:
     """Starts the copilot with plugins, and lets them learn from the past once it is mirrored."""
-    monkeypatch.setenv("PSA_COPILOT_CLOCK", psa.sandbox.clock_url)
-    monkeypatch.setattr(clock, "FOLLOW_EVERY", 0.05)
-    started: list[Copilot] = []
 
     async def start(*plugins: EnabledPlugin, **keys: Any) -> Copilot:
-        one = Copilot(psa, configured(tmp_path, psa, *plugins, **keys))
-        started.append(one)
-        await one.start()
+        one = await copilot(*plugins, **keys)
         await until(lambda: _is_read(one), "the past is mirrored", LOADING)
         for plugin in plugins:
             if plugin.name in ("route", "triage"):
                 assert learn(_lesson(one, plugin)) == 1
         return one
 
-    yield start
-    for one in started:
-        await one.stop()
+    return start
 
 
 def _is_read(one: Copilot) -> bool:
@@ -115,8 +109,8 @@ def boards(one: Copilot, ticket: int) -> list[dict[str, Any]]:
     return wished(one, ticket, "route", Field.BOARD)
 
 
-async def test_a_wrong_habit_is_seen_in_the_ledger_named_and_taken_back(psa: Desk, copilot: Any) -> None:
-    one = await copilot(enabled("route", Route))
+async def test_a_wrong_habit_is_seen_in_the_ledger_named_and_taken_back(psa: Desk, learned: Hire) -> None:
+    one = await learned(enabled("route", Route))
     usual = newcomer(psa, "Network", 501, "Contact 3")
     odd = newcomer(psa, "Network", 502, HABIT)
     await until(lambda: boards(one, usual) and boards(one, odd), "both were looked at")
@@ -136,13 +130,13 @@ async def test_a_wrong_habit_is_seen_in_the_ledger_named_and_taken_back(psa: Des
 
 @pytest.mark.parametrize("dialect", ["schema", "plain"])
 async def test_a_model_is_asked_beside_and_both_opinions_stand_in_the_ledger(
-    psa: Desk, copilot: Any, dialect: Dialect
+    psa: Desk, learned: Hire, dialect: Dialect
 ) -> None:
     with model_server(dialect) as model:
         for number, said in ((601, "Printing"), (602, "Network"), (603, "Software")):
             model.answers({"value": said}, when=f"number {number}")
         llm = {"model": "openai/scripted", "api_base": model.url, "input_price": 1.0, "output_price": 2.0}
-        one = await copilot(enabled("route", Route), enabled("triage", Triage), summarize("observe"), llm=llm)
+        one = await learned(enabled("route", Route), enabled("triage", Triage), summarize("observe"), llm=llm)
         agreed, differs = newcomer(psa, "Printing", 601, "Contact 1"), newcomer(psa, "Printing", 602, "Contact 2")
         filed = newcomer(psa, "Driver", 603, "Contact 3", board="Printing")
         await until(lambda: boards(one, agreed) and boards(one, differs), "both were looked at", LOADING)
