@@ -23,7 +23,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import digest, fair_use, first_sync, live_desk, process, recaps, shape, stream  # noqa: E402 - found by the line above
+from benchmarks import (  # noqa: E402 - found by the line above
+    digest,
+    fair_use,
+    first_sync,
+    live_desk,
+    process,
+    recaps,
+    shape,
+    stream,
+    two_connections,
+)
 
 OUT = ROOT / "build" / "bench.json"
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -37,6 +47,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "first_sync": first_sync.first_sync,
     "backlog": live_desk.backlog,
     "storm": live_desk.storm,
+    "two_connections": two_connections.two_connections,
     "fair_use": fair_use.fair_use,
 }
 IN_FULL = {"fair_use": fair_use.in_full}
