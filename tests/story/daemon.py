@@ -96,6 +96,12 @@ class Copilot:
         assert found is not None, f"ticket {ticket} is not in the mirror"
         return found
 
+    def has_read(self, ticket: int) -> bool:
+        """Whether the messages of a ticket are in the mirror."""
+        with self.store.reading() as tx:
+            row = tx.mirror.row(Ref(connection="main", remote_id=str(ticket)))
+        return row is not None and row.messages_at is not None
+
     def live_tickets(self) -> set[int]:
         """Mirrored tickets that are not archived."""
         with self.store.reading() as tx:

@@ -111,6 +111,8 @@ def boards(one: Copilot, ticket: int) -> list[dict[str, Any]]:
 
 async def test_a_wrong_habit_is_seen_in_the_ledger_named_and_taken_back(psa: Desk, learned: Hire) -> None:
     one = await learned(enabled("route", Route))
+    [habit] = one.look(lambda tx: tx.memories.rules("main", "route"))
+    assert (habit.value["contact"], habit.value["value"]) == (HABIT, "Billing")
     usual = newcomer(psa, "Network", 501, "Contact 3")
     odd = newcomer(psa, "Network", 502, HABIT)
     await until(lambda: boards(one, usual) and boards(one, odd), "both were looked at")

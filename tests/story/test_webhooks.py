@@ -108,7 +108,7 @@ async def test_three_revisions_ten_times_each_in_any_order_make_one_recap(tmp_pa
         async with copilot_on(psa, tmp_path, poll_every="2s") as copilot:
             await until_ready(copilot)
             ticket = ids_of(psa)[0]
-            await until(lambda: reads_of_notes(asked, ticket) == 1, 10, "the background has read the ticket")
+            await until(lambda: copilot.has_read(ticket), 30, "the background has read the ticket")
             psa.faults("callback_lost=1")
             polled = polls(asked)
             await until(lambda: polls(asked) > polled, 10, "a poll", every=0.01)
