@@ -252,10 +252,17 @@ def _allowed(case: Case) -> Verdict | None:
         Field.BOARD: {board.name for board in directory.boards},
         Field.PRIORITY: {priority.name for priority in directory.priorities},
         Field.ASSIGNEE: {person.identifier for person in directory.technicians if person.active} | {""},
+        Field.CATEGORY: _categories(case),
     }.get(case.wish.field)
     if known is None or case.wish.to in known:
         return None
     return Verdict("dropped", f"there is no {case.wish.field.value} {case.wish.to!r}")
+
+
+def _categories(case: Case) -> set[str] | None:
+    """What the ticket's board can file it under; None where the PSA does not tell."""
+    board = case.line.board(case.ticket.board)
+    return {*board.categories, ""} if board and board.categories else None
 
 
 def _touched(case: Case) -> Verdict | None:
