@@ -8,6 +8,7 @@ import pytest
 
 from psa_copilot.deciding import Best, Sighting, habits, refused, second_opinion, stands
 from psa_copilot.deciding.asking import NONE_OF_THEM, one_of, weighed
+from psa_copilot.deciding.habits import certainty
 from psa_copilot.events import Change
 from psa_copilot.llm import Call, Llm
 from psa_copilot.memory import Rule
@@ -63,6 +64,14 @@ def test_what_everything_does_or_would_be_told_anyway_is_no_habit() -> None:
     assert habits(usual, Field.BOARD, Text()) == ()
     assert "vpn-network" not in [rule.name for rule in mined(*vpn(15, expected="Network"))]
     assert "vpn-network" in [rule.name for rule in mined(*vpn(15, expected="Print"))]
+
+
+def test_a_habit_of_few_tickets_makes_less_sure_than_one_of_many() -> None:
+    def sure(right: int, of: int) -> float:
+        return certainty(Rule(name="a", field=Field.BOARD, value="Network", right=right, of=of))
+
+    assert sure(4, 4) < 0.7 < sure(15, 15) < 0.85 < sure(20, 20)
+    assert sure(14, 15) < sure(15, 15)
 
 
 def test_a_rule_speaks_of_whole_words() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psa_copilot.actions import Opinion, Reason
+from psa_copilot.deciding.habits import certainty
 from psa_copilot.memory import Memory, Rule
 from psa_copilot.models import Field, Ticket
 from psa_copilot.text import Case, Choice, Text
@@ -138,11 +139,6 @@ def _undecided(choice: Choice, classifier: Classifier) -> str:
 
 
 # -- by the desk's habits --------------------------------------------------------------------------------------
-
-
-def certainty(rule: Rule) -> float:
-    """How sure a habit makes: of few tickets it is less than the share that was right."""
-    return (rule.right + 1) / (rule.of + 2)
 
 
 def _with_rules(best: Best | None, fitting: Sequence[Rule], memory: Memory, text: Text, said: str) -> Best | None:
