@@ -22,7 +22,7 @@ from psa_copilot.sandbox import Sandbox
 PROGRAM = Path(sys.executable).with_name("psa-copilot")
 BUILD = Path(__file__).resolve().parents[1] / "build"
 STOP_WITHIN = 12.0
-START_WITHIN = 60.0
+START_WITHIN = 180.0
 TICKETS = "/service/tickets"
 
 
