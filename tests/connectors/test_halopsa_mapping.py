@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from psa_copilot import ActorClass, Field, Origin, Ref
-from psa_copilot_connectors.halopsa import mapping, outcomes
+from psa_copilot_connectors.halopsa import acts, mapping, outcomes
 from psa_copilot_connectors.halopsa.mapping import Names
 from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
@@ -163,3 +163,32 @@ def test_a_tenant_of_a_shared_server_is_named_at_login() -> None:
     settings = HaloPsaSettings.model_validate(keys)
     assert settings.login()["tenant"] == "contoso"
     assert "hush-hush" not in repr(settings)
+
+
+# What a desk does by itself
+
+
+@pytest.mark.parametrize(
+    ("outcome", "does"),
+    [
+        ({"newstatus": -1, "respondtype": 0, "defaultmanhrs": 0.0, "sendemail": None}, []),
+        ({"defaultmanhrs": 0.25, "defaultagent": "7"}, ["assigns", "logs time"]),
+        ({"child_ticket_type_id": 3, "createchildticketortemplate": 1}, ["makes a child ticket"]),
+        ({"slaholdischecked": True, "isbillingaction": False}, ["holds the SLA"]),
+    ],
+)
+def test_an_outcome_does_what_is_set_and_nothing_that_is_not(outcome: dict[str, object], does: list[str]) -> None:
+    assert outcomes.does(outcome) == does
+
+
+def test_a_status_that_turns_into_another_by_itself_is_told_by_names() -> None:
+    names = {"4": "Waiting", "9": "Closed"}
+    row = {"id": 4, "name": "Waiting", "statuschangeto": 9, "statuschangetofreq": 72.0, "slaaction": ""}
+    assert acts.status_does(row, names) == ["turns into Closed by itself"]
+    assert acts.status_does({"id": 9, "name": "Closed", "statuschangeto": -1}, names) == []
+
+
+def test_a_ticket_type_is_told_by_what_it_does() -> None:
+    row = {"name": "Incident", "autoCloseHours": 72, "statusaftertechupdate": 2.0, "workflow_id": -1, "chargerate": 0}
+    says = ["sets status In Progress when an agent acts", "closes tickets after 72 hours"]
+    assert acts.type_does(row, {"2": "In Progress"}) == says
