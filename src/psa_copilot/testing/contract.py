@@ -41,10 +41,6 @@ SPEED = 20.0  # polite waits are this much shorter; sandbox and client live in t
 NOBODY = "No such thing"
 
 
-over_http = pytest.mark.usefixtures("wire")
-"""A promise that only a connector can break that sends requests."""
-
-
 class ConnectorContract:
     """Subclass it, name the two classes and the settings, and pytest runs the promises."""
 
@@ -67,10 +63,10 @@ class ConnectorContract:
             sandbox.speed(SPEED)
             yield sandbox
 
-    @pytest.fixture
-    def wire(self, psa: Psa) -> None:
-        """Leaves out what a PSA without HTTP cannot show."""
-        if not isinstance(psa, Sandbox):
+    @pytest.fixture(autouse=True)
+    def over_http(self, psa: Psa, request: pytest.FixtureRequest) -> None:
+        """Leaves out what only a connector can break that sends requests: whatever asks for a `psa: Sandbox`."""
+        if request.function.__annotations__.get("psa") == "Sandbox" and not isinstance(psa, Sandbox):
             pytest.skip(f"{self.connector_class.name} sends no requests")
 
     @pytest.fixture
@@ -442,7 +438,6 @@ class ConnectorContract:
         await connector.known_good()
         assert _ours(psa, ref, marker) == []
 
-    @over_http
     @pytest.mark.parametrize(
         ("fault", "error"),
         [
@@ -467,7 +462,6 @@ class ConnectorContract:
         if error is not RateLimited:
             await connector.known_good()
 
-    @over_http
     async def test_a_read_gets_over_a_passing_fault(self, psa: Sandbox, connector: Connector) -> None:
         await connector.known_good()
         psa.faults("http_500=@2")
@@ -478,7 +472,6 @@ class ConnectorContract:
             await connector.ticket(_ref(99_999_999))
         await connector.known_good()
 
-    @over_http
     @pytest.mark.parametrize("fault", ["cut_after", "cut_before", "timeout", "http_500", "html_502"])
     async def test_a_write_without_an_answer_may_have_been_done(
         self, psa: Sandbox, connector: Connector, fault: str
@@ -493,7 +486,6 @@ class ConnectorContract:
         assert (found is not None) == (len(there) == 1) == (fault == "cut_after")
         assert len([row for row in psa.log() if row["fault"]]) == 1
 
-    @over_http
     async def test_a_write_that_came_too_fast_was_not_done(self, psa: Sandbox, connector: Connector) -> None:
         ref, wish, marker = await self.note(psa, connector)
         psa.faults("http_429=1")
@@ -504,7 +496,6 @@ class ConnectorContract:
 
     # Webhooks
 
-    @over_http
     async def test_a_genuine_webhook_tells_which_ticket_changed(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener:
@@ -516,7 +507,6 @@ class ConnectorContract:
         assert hint.ticket is None or hint.ticket == await connector.ticket(_ref(number))
         assert await connector.read_webhook(delivery) == [hint]
 
-    @over_http
     async def test_two_changes_of_one_second_are_two(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         psa.speed(0.0001)
@@ -532,7 +522,6 @@ class ConnectorContract:
         keys = {(await connector.read_webhook(delivery))[0].key for delivery in (opened, changed)}
         assert len(keys) == 2
 
-    @over_http
     async def test_a_forged_webhook_is_not_believed_and_asks_nothing(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener:
@@ -548,7 +537,6 @@ class ConnectorContract:
                 await connector.read_webhook(forged)
         assert len(psa.log()) == asked
 
-    @over_http
     async def test_webhooks_are_registered_once(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener:
@@ -560,7 +548,6 @@ class ConnectorContract:
             [hint] = await connector.read_webhook(await listener.next())
         assert (await connector.ticket(_ref(hint.remote_id))).title == "Printer is on fire"
 
-    @over_http
     async def test_webhooks_are_ended_but_for_the_one_to_keep(self, psa: Sandbox, connector: Connector) -> None:
         self.need("webhooks")
         async with listening() as listener, listening() as former:
@@ -575,7 +562,6 @@ class ConnectorContract:
 
     # The rate
 
-    @over_http
     async def test_the_rate_is_kept_by_the_psas_own_log(self, psa: Sandbox) -> None:
         psa.speed(120)
         clock = Clock()
@@ -592,7 +578,6 @@ class ConnectorContract:
         assert all(at >= gone for at, gone in zip(came, let_go, strict=False))
         assert all(later - one >= timedelta(minutes=1) for one, later in zip(let_go, let_go[20:], strict=False))
 
-    @over_http
     async def test_nothing_is_sent_before_retry_after_has_passed(self, psa: Sandbox, connector: Connector) -> None:
         await connector.known_good()
         psa.switch(retry_after=8)
@@ -619,7 +604,6 @@ class ConnectorContract:
         await connector.check()
         assert psa.written() == before
 
-    @over_http
     async def test_check_reports_a_locked_door(self, psa: Sandbox, connector: Connector) -> None:
         psa.faults("http_401=1")
         assert [finding.level for finding in await connector.check()] == ["fault"]
