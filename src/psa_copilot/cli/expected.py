@@ -187,11 +187,17 @@ def invents_nothing(outcome: Outcome, name: str) -> str:
     """Where there is a model, each number, name and address of our note stands in the ticket."""
     if not outcome.model:
         return ""
-    ticket = outcome.before[name]
     said = [str(note["text"]) for note in outcome.notes_on(name) if not is_ours(note)]
-    sources = [*said, f"{ticket.title} {ticket.company} {ticket.contact} {ticket.assignee}"]
+    sources = [*said, *_filed(outcome, name)]
     found = unsupported(unsigned(_ours_on(outcome, name)), sources)
     return f"our note invents {found[0].text!r}" if found else ""
+
+
+def _filed(outcome: Outcome, name: str) -> Iterator[str]:
+    """What the PSA itself tells of a ticket, and of the contact's other ones."""
+    ticket = outcome.before[name]
+    yield f"{ticket.title} {ticket.company} {ticket.contact} {ticket.assignee} {ticket.category} {ticket.priority}"
+    yield from (f"{one.number} {one.title}" for one in outcome.before.values() if one.contact == ticket.contact)
 
 
 def no_note(outcome: Outcome, name: str) -> str:
