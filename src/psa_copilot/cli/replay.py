@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +64,7 @@ def replay(
     from psa_copilot.cli import replaying
 
     logs.setup(level="error")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the scratch database goes
     chosen = tuple(name.strip() for name in plugins.split(",") if name.strip())
     wanted = replaying.Wanted(days, _day(until), chosen, connection, model, read_history)
     with output.progress() as told:

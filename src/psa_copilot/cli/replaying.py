@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +30,7 @@ Told = Callable[[str, int, int], None]
 
 HINDSIGHT = "PSA_COPILOT_UNSAFE_HINDSIGHT"
 """Set by the tests to see that the guard bites: each ticket is then shown as it stands today."""
-KEPT_BACK = "the whole mirror is read; nothing was written to the PSA, and nothing to the ledger"
+_OF_PROCESS = re.compile(r"replay-(\d+)-")
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,31 @@ async def replay(config: Config, wanted: Wanted, told: Told) -> Replayed:
         stack.push_async_callback(line.connector.http.close)
         window = window_of(wanted, clock.now())
         notes += await _met(store, line, window, told, reads=wanted.reads)
-        # Beside the database: what is in it is as confidential.
-        folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="replay-", dir=config.database_path.parent))
-        )
+        folder = stack.enter_context(_scratch(config.database_path.parent))
         stage = Stage(config, line, folder, model=wanted.model)
         stack.push_async_callback(stage.close)
         return await _played(config, store, stage, window, told, notes)
+
+
+@contextmanager
+def _scratch(beside: Path) -> Iterator[Path]:
+    """A folder for the stage. Beside the database: what is in it is as confidential. What a killed one left goes."""
+    for left in beside.glob("replay-*"):
+        of = _OF_PROCESS.match(left.name)
+        if of and not _is_alive(int(of[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"replay-{os.getpid()}-", dir=beside) as folder:
+        yield Path(folder)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is there, and somebody else's
+    return True
 
 
 async def _played(config: Config, store: Store, stage: Stage, window: Window, told: Told, notes: list[str]) -> Replayed:
