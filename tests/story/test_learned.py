@@ -28,14 +28,14 @@ MATTERS = {
 FILED = {"Printing": ("Printing", "Hardware / Printer"), "Driver": ("Printing", "Software / Driver")}
 """Board and category of what is not filed under its own name alone."""
 INTAKE, DONE = "Intake", "Closed"
-HABIT = "Gus Fenwick"
-"""Whatever Gus writes went to Billing, once: it was a project, and it is over."""
+HABIT = "Harbor Lane Accounting"
+"""Whatever this client wrote went to Billing, once: it was a project, and it is over."""
 LOADING = 90.0
 """Seconds that the first answer may take: litellm has to be loaded."""
 
 
 def past() -> list[dict[str, Any]]:
-    """Closed tickets of three boards, and of one contact who always ended up on the same one."""
+    """Closed tickets of three boards, and of one client who always ended up on the same one."""
     made = []
     for number in range(160):
         matter = list(MATTERS)[number % 4]
@@ -43,16 +43,19 @@ def past() -> list[dict[str, Any]]:
         more = {"category": category} if category else {}
         made.append(_ticket(matter, number, board, f"Contact {number % 7}") | more)
     matters = list(MATTERS)[:3]  # whatever it was about
-    return [*made, *(_ticket(matters[number % 3], 300 + number, "Billing", HABIT) for number in range(8))]
+    return [
+        *made,
+        *(_ticket(matters[number % 3], 300 + number, "Billing", f"Contact {number % 7}", HABIT) for number in range(8)),
+    ]
 
 
-def _ticket(matter: str, number: int, board: str, contact: str) -> dict[str, Any]:
+def _ticket(matter: str, number: int, board: str, contact: str, company: str = "Millbrook Paper") -> dict[str, Any]:
     title, text = MATTERS[matter]
     return {
         "title": title.format(n=number),
         "board": board,
         "status": DONE,
-        "company": "Millbrook Paper",
+        "company": company,
         "contact": contact,
         "messages": [{"role": "customer", "text": f"{text} It is number {number}."}],
     }
@@ -112,9 +115,9 @@ def boards(one: Copilot, ticket: int) -> list[dict[str, Any]]:
 async def test_a_wrong_habit_is_seen_in_the_ledger_named_and_taken_back(psa: Desk, learned: Hire) -> None:
     one = await learned(enabled("route", Route))
     [habit] = one.look(lambda tx: tx.memories.rules("main", "route"))
-    assert (habit.value["contact"], habit.value["value"]) == (HABIT, "Billing")
+    assert (habit.value["company"], habit.value["value"]) == (HABIT, "Billing")
     usual = newcomer(psa, "Network", 501, "Contact 3")
-    odd = newcomer(psa, "Network", 502, HABIT)
+    odd = psa.ticket("Could you have a look, please?", title="A question", board=INTAKE, company=HABIT)
     await until(lambda: boards(one, usual) and boards(one, odd), "both were looked at")
     [right], [wrong] = boards(one, usual), boards(one, odd)
     assert (right["to"], right["learned"]) == ("Network", "version 1")
@@ -125,7 +128,7 @@ async def test_a_wrong_habit_is_seen_in_the_ledger_named_and_taken_back(psa: Des
     assert rule in wrong["because"]
 
     one.human(lambda tx, now: tx.memories.remove_rule("main", "route", rule, "the project is over", now))
-    again = newcomer(psa, "Network", 503, HABIT)
+    again = psa.ticket("Could you look at it, please?", title="Another question", board=INTAKE, company=HABIT)
     await until(lambda: boards(one, again), "it was looked at")
     assert rule not in boards(one, again)[0]["learned"]
 
@@ -147,7 +150,7 @@ async def test_a_model_is_asked_beside_and_both_opinions_stand_in_the_ledger(
             psa.customer_replies(agreed, f"{text} It prints blank pages all the same.")
         await until(lambda: one.ledger(agreed, "summarize"), "a recap", LOADING)
 
-        [yes], [no] = boards(one, agreed), boards(one, differs)
+        yes, no = boards(one, agreed)[0], boards(one, differs)[0]
         assert [each["mind"] for each in yes["opinions"]] == ["no model", "openai/scripted"]
         assert [each["choice"] for each in yes["opinions"]] == ["Printing", "Printing"]
         assert [each["choice"] for each in no["opinions"]] == ["Printing", "Network"]
