@@ -116,6 +116,7 @@ class AutotaskPsa(Psa):
         critical="Critical",
         waiting="Waiting Customer",
         moves_sla="Waiting Customer",
+        also_quiet="Waiting Vendor",
         vendor="Waiting Vendor",
         replied="Customer Replied",
         closed="Complete",
@@ -146,6 +147,10 @@ class AutotaskPsa(Psa):
         "rule_adds_note": "",  # after edits of the ticket itself
         "rule_assigns": "",
     }
+    worst: Mapping[str, object] = {"all_side_effects": True}
+    unseen = ()
+    shows_tickets = False
+    quiet_discussions = False
     hides_mails = ""
     right_to_notes = "notes_right"
     mails_by: object = 29_689_901

@@ -83,6 +83,8 @@ class ConnectWisePsa(Psa):
         high="Priority 2 - High",
         critical="Priority 1 - Critical",
         moves_sla="In Progress",
+        quiet="Waiting customer",
+        also_quiet="Waiting vendor",
     )
     sandbox = ConnectWiseSandbox
     connector = ConnectWise
@@ -108,6 +110,10 @@ class ConnectWisePsa(Psa):
         "sla_stops_on_note": "the SLA's response was stamped",
         "sla_restart_on_update": "the SLA's clock was",
     }
+    worst: Mapping[str, object] = {"all_side_effects": True}
+    unseen = ()
+    shows_tickets = True
+    quiet_discussions = True
     hides_mails = "mails_in_audit_trail"
     right_to_notes = "notes_right"
     mails_by: object = "copilot"

@@ -118,6 +118,14 @@ class HaloPsaPsa(Psa):
     moves = Moves()
     sees: Mapping[str, str] = {}
     rules: Mapping[str, str] = {"rule_mails_update": "", "system_actions": ""}
+    worst: Mapping[str, object] = {
+        "all_side_effects": True,
+        "rules_heed_dont_do_rules": False,
+        "planted_sla_restart": True,
+    }
+    unseen = ("mails that leave no action: HaloPSA does not tell of them",)
+    shows_tickets = True
+    quiet_discussions = False
     hides_mails = "mails_leave_actions"
     right_to_notes = "actions_right"
     mails_by: object = "Copilot Api"

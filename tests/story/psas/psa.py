@@ -32,6 +32,9 @@ class Names:
     closed: str = "Closed"
     stop: str = "Internal IT"
     """A status whose tickets are left alone."""
+    quiet: str = "Scheduled"
+    also_quiet: str = "Customer replied"
+    """Two statuses between which no SLA's clock stops or starts."""
     moves_sla: str = "Waiting customer"
     """A status that is known to stop or to restart an SLA's clock."""
     category: str = "Network / VPN"
@@ -47,6 +50,7 @@ class Names:
         return {
             self.board: {
                 self.new: "new",
+                self.scheduled: "scheduled",
                 self.in_progress: "in progress",
                 self.waiting: "waiting on customer",
                 self.vendor: "waiting on vendor",
@@ -136,6 +140,14 @@ class Psa(Protocol):
     disabled: str
     """The switch that shuts our API user out."""
     moves: Moves
+    worst: Mapping[str, object]
+    """Switches with which everything that can happen by itself does."""
+    unseen: tuple[str, ...]
+    """What a canary can never look at here."""
+    shows_tickets: bool
+    """Whether a webhook shows the ticket, or only names it."""
+    quiet_discussions: bool
+    """Whether a note that the customer sees is no response to the SLA; a resolution is seen, too."""
     hides_mails: str
     """The switch that, off, keeps mails out of all that the PSA tells; none where they show anyway."""
     right_to_notes: str
