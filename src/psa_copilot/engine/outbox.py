@@ -193,12 +193,15 @@ class Outbox:
         changes_a_note = isinstance(action, EditNote) or (isinstance(action, AddNote) and action.living)
         if not line.connector.shows_late or not changes_a_note:
             return timedelta()
+        ref = fresh.ticket.ref
         with self._store.reading() as tx:
             done = [w for w in tx.work.writes(ticket=(row.connection, row.ticket), state="done") if w.done_at]
-        notes = [w for w in done if w.action.get("kind") in ("add_note", "edit_note") and w.plugin == row.plugin]
-        last = max(notes, key=lambda w: w.done_at or w.created_at, default=None)
+            notes = [w for w in done if w.action.get("kind") in ("add_note", "edit_note") and w.plugin == row.plugin]
+            last = max(notes, key=lambda w: w.done_at or w.created_at, default=None)
+            note_id, body = (str((last.receipt or {}).get("remote_id")), str(last.action["body"])) if last else ("", "")
+            has_shown = tx.mirror.has_shown(ref, note_id, body)
         since = line.clock.now() - last.done_at if last and last.done_at else line.settings.write_grace
-        if last is None or since >= line.settings.write_grace or _shows(last, fresh.thread):
+        if last is None or since >= line.settings.write_grace or has_shown:
             return timedelta()
         return min(max(A_MOMENT, since), line.settings.write_grace - since + A_MOMENT)
 

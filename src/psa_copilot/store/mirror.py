@@ -235,6 +235,14 @@ class Mirror:
             for row in self._session.exec(query.order_by(col(TicketRow.messages_read_at)).limit(limit))
         ]
 
+    def has_shown(self, ref: Ref, note_id: str, body: str) -> bool:
+        """Whether a read has ever shown this note with these words."""
+        query = select(MessageRow.value).where(
+            MessageRow.connection == ref.connection, MessageRow.ticket == ref.remote_id
+        )
+        versions = (value for value in self._session.exec(query) if value.get("remote_id") == note_id)
+        return any(same_text(str(value.get("text", "")), body) for value in versions)
+
     def read_early(self, connection: str, since: datetime, grace: timedelta) -> list[Ref]:
         """Tickets that changed since then and whose messages were read within `grace` of their change."""
         query = select(TicketRow.remote_id, TicketRow.messages_at, TicketRow.messages_read_at).where(
