@@ -464,12 +464,6 @@ class Outbox:
             self._end(row, "dropped", str(exc))
 
 
-def _shows(row: WriteRow, thread: Thread) -> bool:
-    """Whether a note of ours stands there with the words that we gave it."""
-    note_id, body = (row.receipt or {}).get("remote_id"), str(row.action.get("body", ""))
-    return any(m.remote_id == note_id and same_text(m.text, body) for m in thread.messages)
-
-
 def _is_ours(note: Message) -> bool:
     """Written by us, and still for the MSP's staff only."""
     return note.by is ActorClass.COPILOT and note.internal
