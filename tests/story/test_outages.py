@@ -231,7 +231,7 @@ async def test_a_write_promised_before_the_outage_expires_too(tmp_path: Path, mo
                 tx.work.clear_flag("", "paused")
             psa.faults()
             await until(lambda: copilot.said.count("psa_back"), 20, "psa_back")
-            assert not copilot.open_work()
+            await until(lambda: not copilot.open_work(), 20, "all work is done")
             assert recaps(psa) == {}
 
 

@@ -148,6 +148,7 @@ class AutotaskPsa(Psa):
         "rule_assigns": "",
     }
     worst: Mapping[str, object] = {"all_side_effects": True}
+    sla_by_priority: Mapping[str, object] = {"sla_restart_on_priority": True}
     unseen = ()
     shows_tickets = False
     quiet_discussions = False

@@ -142,6 +142,8 @@ class Psa(Protocol):
     moves: Moves
     worst: Mapping[str, object]
     """Switches with which everything that can happen by itself does."""
+    sla_by_priority: Mapping[str, object]
+    """Switches with which an SLA's targets go by the priority."""
     unseen: tuple[str, ...]
     """What a canary can never look at here."""
     shows_tickets: bool
