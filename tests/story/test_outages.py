@@ -40,7 +40,8 @@ from tests.story.daemon import (
 )
 from tests.story.psas import AT_LENGTH, CHOSEN, needs, variant
 
-TICKETS = 20 if AT_LENGTH else 10
+MANY = 20
+TICKETS = MANY if AT_LENGTH else 10
 RETRY_AFTER = 2.0
 IN_FLIGHT = 0.75
 """Seconds within which a request may still arrive that had left before its sender read the 429: the daemon, the
@@ -312,11 +313,11 @@ async def answers(url: str) -> None:
 
 
 async def test_told_to_end_amid_its_work_it_ends_well_and_goes_on_at_the_next_start(tmp_path: Path) -> None:
-    with desk(tmp_path) as psa:
+    with desk(tmp_path, MANY) as psa:
         config, url = write_config(tmp_path, psa.url)
         with program(config) as daemon:
             await answers(url)
-            await until(lambda: psa.log() and psa.log()[-1]["n"] > TICKETS, 20, "the old tickets are read")
+            await until(lambda: psa.log() and psa.log()[-1]["n"] > MANY, 20, "the old tickets are read")
             psa.faults("slow=0.5,seed=1")
             for ticket in ids_of(psa):
                 ask_again(psa, ticket)
@@ -326,13 +327,13 @@ async def test_told_to_end_amid_its_work_it_ends_well_and_goes_on_at_the_next_st
             code = await asyncio.to_thread(daemon.wait, 15)
             took = time.monotonic() - told
             done = len(recaps(psa))
-        print(f"ended {took:.1f} s after SIGTERM with {done} of {TICKETS} recaps written")  # noqa: T201 - figures to look at
+        print(f"ended {took:.1f} s after SIGTERM with {done} of {MANY} recaps written")  # noqa: T201 - figures to look at
         assert code == 0
         assert took < 10
-        assert done < TICKETS, "it was not in the middle of its work"
+        assert done < MANY, "it was not in the middle of its work"
         psa.faults()
         with program(config) as daemon:
-            await until(lambda: len(recaps(psa)) == TICKETS, WITHIN, "a recap on each ticket")
+            await until(lambda: len(recaps(psa)) == MANY, WITHIN, "a recap on each ticket")
             await answers(url)
             daemon.terminate()
             assert await asyncio.to_thread(daemon.wait, 15) == 0

@@ -138,7 +138,7 @@ class AutotaskPsa(Psa):
     tells_retry_after: Mapping[str, object] = {}
     moves = Moves("zone_moved", True, "/ATServicesRest/", "/zone2/ATServicesRest/", 401)
     sees: Mapping[str, str] = {
-        "planted_sla_restart": "the SLA's first response due was",
+        "planted_sla_restart": "the SLA's first response target was",
         "planted_sla_responded": "the SLA's first response was stamped",
     }
     rules: Mapping[str, str] = {
