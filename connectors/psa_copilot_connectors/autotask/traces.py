@@ -18,7 +18,7 @@ SLA = {
     "serviceLevelAgreementHasBeenMet": "SLA met",
     sla.PAUSED: "SLA clock",
     **{field: f"SLA {name}" for name, _, field in sla.TARGETS},
-    **{field: f"SLA {name} target" for name, field, _ in sla.TARGETS},
+    **{field: f"SLA {name} due" for name, field, _ in sla.TARGETS},
 }
 # Told elsewhere: as a field that every PSA has, or because every write moves it.
 _TOLD = frozenset(

@@ -138,7 +138,7 @@ class AutotaskPsa(Psa):
     tells_retry_after: Mapping[str, object] = {}
     moves = Moves("zone_moved", True, "/ATServicesRest/", "/zone2/ATServicesRest/", 401)
     sees: Mapping[str, str] = {
-        "planted_sla_restart": "the SLA's first response target was",
+        "planted_sla_restart": "the SLA's first response due was",
         "planted_sla_responded": "the SLA's first response was stamped",
     }
     rules: Mapping[str, str] = {
@@ -148,7 +148,7 @@ class AutotaskPsa(Psa):
         "rule_assigns": "",
     }
     worst: Mapping[str, object] = {"all_side_effects": True}
-    sla_by_priority: Mapping[str, object] = {"sla_restart_on_priority": True}
+    sla_by_priority = False
     unseen = ()
     shows_tickets = False
     quiet_discussions = False

@@ -111,7 +111,7 @@ class ConnectWisePsa(Psa):
         "sla_restart_on_update": "the SLA's clock was",
     }
     worst: Mapping[str, object] = {"all_side_effects": True}
-    sla_by_priority: Mapping[str, object] = {}
+    sla_by_priority = True
     unseen = ()
     shows_tickets = True
     quiet_discussions = True

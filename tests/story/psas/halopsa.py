@@ -123,7 +123,7 @@ class HaloPsaPsa(Psa):
         "rules_heed_dont_do_rules": False,
         "planted_sla_restart": True,
     }
-    sla_by_priority: Mapping[str, object] = {}
+    sla_by_priority = True
     unseen = ("mails that leave no action: HaloPSA does not tell of them",)
     shows_tickets = True
     quiet_discussions = False

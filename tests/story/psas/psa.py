@@ -142,8 +142,8 @@ class Psa(Protocol):
     moves: Moves
     worst: Mapping[str, object]
     """Switches with which everything that can happen by itself does."""
-    sla_by_priority: Mapping[str, object]
-    """Switches with which an SLA's targets go by the priority."""
+    sla_by_priority: bool
+    """Whether another priority means other targets, and the old one the old ones again."""
     unseen: tuple[str, ...]
     """What a canary can never look at here."""
     shows_tickets: bool
