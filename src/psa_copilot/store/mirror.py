@@ -307,6 +307,9 @@ class Mirror:
     def save_messages(self, ticket: Ticket, messages: Sequence[Message], look: Look) -> list[Event]:
         """Take over all messages of one ticket; a message that is missing now was deleted."""
         ref = ticket.ref
+        there = self.row(ref)
+        if there is not None and there.messages_read_at is not None and look.psa_now < there.messages_read_at:
+            return []  # a read that began later was quicker; to this one, what that one saw would seem deleted
         known = {row.key: row for row in self._message_rows(ref.connection, ref.remote_id)}
         first_read = not known and self._never_read(ref)
         events: list[Event] = []
