@@ -34,7 +34,17 @@ from psa_copilot.connector import (
     TicketPage,
     Traces,
 )
-from psa_copilot.deciding import Best, Sighting, best_value, habits, refused, second_opinion, stands
+from psa_copilot.deciding import (
+    Best,
+    Sighting,
+    best_value,
+    habits,
+    learn_sla,
+    refused,
+    second_opinion,
+    sla_hint,
+    stands,
+)
 from psa_copilot.errors import (
     AuthFailed,
     Forged,
@@ -166,10 +176,12 @@ __all__ = [
     "duration",
     "habits",
     "keyset",
+    "learn_sla",
     "marker_of",
     "refused",
     "same_text",
     "second_opinion",
+    "sla_hint",
     "stands",
     "to_text",
 ]

@@ -215,6 +215,8 @@ class Ticket(Value):
     """The date that the desk has promised or waits for."""
     sla_due: Moment | None = None
     """When the next open SLA target is missed; None without one, and while its clock is paused."""
+    sla_met: bool | None = None
+    """Whether it was done within its SLA; only of what is done, where the PSA tells."""
     sla_state: str = ""
     """Everything the PSA tells about the SLA, in one line: two equal lines mean that nothing has moved."""
     opened_at: Moment

@@ -243,3 +243,12 @@ def test_an_erased_contact_leaves_no_word_behind(store: Store) -> None:
     assert "Mara" not in told
     assert "VPN tunnel" not in told
     assert store.erase_contact("main", "Nobody Known").tickets == 0
+
+
+def test_a_missed_sla_is_told_of_what_is_done_as_long_as_nothing_has_come_since(store: Store) -> None:
+    for number, met in ((1, True), (2, False), (3, None)):
+        came = ticket(number, T0 + HOUR, "Network", sla_met=met)
+        save(store, came.model_copy(update={"sla_met": None}), T0 + HOUR, (ActorClass.CUSTOMER, "Slow."))
+        save(store, came.model_copy(update={"status": "Done"}), T0 + 5 * HOUR, by="ines")
+    assert [one.sla_missed for one in known(store).values()] == [False, True, None]
+    assert [one.sla_missed for one in known(store, T0 + 2 * HOUR).values()] == [None, None, None]

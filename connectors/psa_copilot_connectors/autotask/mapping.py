@@ -139,6 +139,7 @@ def to_ticket(row: Row, words: Words) -> Ticket:
         created_by="" if number(row, "createdByContactID") else words.identifier(number(row, "creatorResourceID")),
         required_at=moment(row.get("dueDateTime")),
         sla_due=sla.due(row),
+        sla_met=sla.met(row),
         sla_state=sla.state(row),
         opened_at=moment(row.get("createDate")) or updated,
         updated_at=updated,

@@ -21,6 +21,12 @@ def due(row: Row) -> Moment | None:
     return min((one for one in open_ones if one), default=None)
 
 
+def met(row: Row) -> bool | None:
+    """Whether a resolved ticket kept its targets, as the PSA tells."""
+    told = row.get("serviceLevelAgreementHasBeenMet")
+    return bool(told) if row.get("resolvedDateTime") and told is not None else None
+
+
 def state(row: Row) -> str:
     """Everything that the record tells of it, in one line."""
     told = [f"{name} by {row.get(by)} at {row.get(met)}" for name, by, met in TARGETS if row.get(by)]

@@ -124,6 +124,7 @@ def to_ticket(row: Row, connection: str, link: str = "", promises: sla.Promises 
         created_by=str(saved.get("enteredBy") or ""),
         required_at=moment(row.get("requiredDate")),
         sla_due=sla.due(row, updated, promises),
+        sla_met=sla.met(row),
         sla_state=sla.state(row),
         opened_at=moment(saved.get("dateEntered")) or updated,
         updated_at=updated,

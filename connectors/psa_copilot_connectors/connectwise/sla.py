@@ -67,6 +67,12 @@ def due(row: Row, near: Moment, known: Promises | None = None) -> Moment | None:
     return _read(told, near) or (_counted(row, known) if known else None)
 
 
+def met(row: Row) -> bool | None:
+    """Whether a resolved ticket kept all its targets; None of any other, and without an SLA."""
+    told = row.get("isInSla")
+    return bool(told) if part(row, "sla") and row.get("dateResolved") and told is not None else None
+
+
 def state(row: Row) -> str:
     """All that is told of targets, in one line: two equal lines mean that nothing has moved.
 

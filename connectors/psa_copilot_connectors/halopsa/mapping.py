@@ -115,6 +115,7 @@ def to_ticket(row: Row, connection: str, names: Names, zone: tzinfo = UTC, link:
         created_by=text(row, "created_by"),
         required_at=moment(row.get("targetdate"), zone),
         sla_due=_sla_due(row, zone, closed=status in names.closed),
+        sla_met=_sla_met(row, zone, closed=status in names.closed),
         sla_state=", ".join(f"{name} {row[name]}" for name in _SLA if row.get(name) not in (None, "")),
         opened_at=moment(row.get("dateoccurred"), zone) or updated,
         updated_at=updated,
@@ -167,6 +168,12 @@ def _sla_due(row: Row, zone: tzinfo, *, closed: bool) -> Moment | None:
     answered = moment(row.get("responsedate"), zone)
     respond, fix = (moment(row.get(name), zone) for name in ("respondbydate", "fixbydate"))
     return fix if answered else min((due for due in (respond, fix) if due), default=None)
+
+
+def _sla_met(row: Row, zone: tzinfo, *, closed: bool) -> bool | None:
+    """By its dates: which letters the PSA has for it nobody documents."""
+    fix, done = moment(row.get("fixbydate"), zone), moment(row.get("dateclosed"), zone)
+    return done <= fix if closed and fix and done and not row.get("excludefromsla") else None
 
 
 def to_messages(rows: Iterable[Row], ref: Ref, names: Names, accounts: frozenset[str], zone: tzinfo) -> list[Message]:

@@ -22,10 +22,12 @@ from psa_copilot import (
     Text,
     Thread,
     Tools,
+    learn_sla,
     refused,
+    sla_hint,
     stands,
 )
-from psa_copilot_plugins.route import board, people, risk
+from psa_copilot_plugins.route import board, people
 from psa_copilot_plugins.route.settings import RouteSettings
 
 WORKABLE = (Meaning.NEW, Meaning.TRIAGE, Meaning.IN_PROGRESS, None)
@@ -125,7 +127,7 @@ class Route(Plugin):
     def _wish(self, field: Field, best: Best, thread: Thread, tools: Tools) -> ChangeField:
         opened = tuple(message.key for message in thread.spoken()[:1])
         told = best.told(*opened)
-        told["because"] = "; ".join(filter(None, (told["because"], risk.hint(thread.ticket, tools))))
+        told["because"] = "; ".join(filter(None, (told["because"], sla_hint(thread.ticket, tools.memory))))
         return ChangeField(field=field, was=thread.ticket.field(field), to=best.value, **told)
 
     # -- looking again, and learning -------------------------------------------------------------------------
@@ -146,5 +148,5 @@ class Route(Plugin):
             yield Found(one.ticket.ref, because, f"nobody:{look}:{since.isoformat()}", dues[look - 1], facts=facts)
 
     def learn(self, outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> None:
-        risk.learn(outcomes, notebook, text)
+        learn_sla(outcomes, notebook, text)
         notebook.keep_rules((*board.learn(outcomes, notebook, text), *people.learn(outcomes, notebook, text)))

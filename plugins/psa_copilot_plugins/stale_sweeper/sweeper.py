@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -16,10 +16,15 @@ from psa_copilot import (
     Field,
     Found,
     Mention,
+    Notebook,
+    Outcome,
     Plugin,
     Standing,
+    Text,
     Thread,
     Tools,
+    learn_sla,
+    sla_hint,
 )
 from psa_copilot_plugins.stale_sweeper import due, ladder, thanks
 from psa_copilot_plugins.stale_sweeper.due import Due
@@ -84,15 +89,20 @@ class StaleSweeper(Plugin):
             return []
         if still.kind == "silent" and _customer_was_last(thread, tools):
             return []
-        return self._close(still, standing) if still.rule else [self._nudge(still, standing)]
+        hint = sla_hint(standing.ticket, tools.memory) if still.kind == "sla" else ""
+        return self._close(still, standing) if still.rule else [self._nudge(still, standing, hint)]
 
-    def _nudge(self, one: Due, standing: Standing) -> Action:
+    def learn(self, outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> None:
+        learn_sla(outcomes, notebook, text)
+
+    def _nudge(self, one: Due, standing: Standing, hint: str) -> Action:
         evidence = (standing.last_key,) if standing.last_key else ()
+        because = "; ".join(filter(None, (one.says, hint)))
         if self.settings.nudge == "digest":
-            return Mention(body=one.says, because=one.says, evidence=evidence)
+            return Mention(body=one.says, because=because, evidence=evidence)
         tells = frozenset[Literal["sla"]]({"sla"} if one.kind == "sla" else ())
         body = f"Nudge: {one.says}."
-        return AddNote(body=body, because=one.says, evidence=evidence, purpose="nudge", tells=tells)
+        return AddNote(body=body, because=because, evidence=evidence, purpose="nudge", tells=tells)
 
     def _close(self, one: Due, standing: Standing) -> list[Action]:
         """The status by the rule, and a note with the rule and its clock; true too where the status is refused."""

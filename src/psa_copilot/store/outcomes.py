@@ -155,6 +155,7 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
         technicians=_technicians(messages),
         resolved_at=_resolved(events, reading) if done else None,
         reopened=_reopened(events, reading),
+        sla_missed=_missed(kept, reading, done=done),
         corrections=tuple(_corrections(kept, chosen, reading.at)),
     )
 
@@ -251,6 +252,13 @@ def _resolved(events: Sequence[Event], reading: Reading) -> datetime | None:
 def _reopened(events: Sequence[Event], reading: Reading) -> bool:
     steps = [done for _, done in _steps(events, reading)]
     return any(before and not after for before, after in pairwise(steps))
+
+
+def _missed(kept: _Kept, reading: Reading, *, done: bool) -> bool | None:
+    """Whether it missed its SLA; the PSA says so of a ticket as it stands, so not where more has come since then."""
+    met = kept.row.value.get("sla_met")
+    is_latest = all(known_from(event) <= reading.at for event in kept.events)
+    return not met if done and is_latest and met is not None else None
 
 
 def _corrections(kept: _Kept, chosen: Mapping[Field, Sequence[Event]], at: datetime) -> Iterator[Correction]:
