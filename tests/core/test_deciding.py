@@ -87,15 +87,15 @@ def test_a_rule_speaks_of_whole_words() -> None:
 class Picks(Llm):
     """A model that chooses what the test says."""
 
-    def __init__(self, choice: str | None) -> None:
+    def __init__(self, choice: str | None, quote: str = "") -> None:
         super().__init__()
-        self.choice = choice
+        self.choice, self.quote = choice, quote
 
     async def ask(self, task: str, material: str, answer: type[Any]) -> Any:
         if self.choice is None:
             return None
         self.spent.append(Call("scripted"))
-        return answer.model_validate({"value": self.choice})
+        return answer.model_validate({"value": self.choice, "quote": self.quote})
 
 
 FIRST = Best("Network", 0.8, "it says vpn", ranked=(("Network", 0.8), ("Print", 0.1)))
@@ -118,6 +118,13 @@ async def test_who_agrees_makes_it_surer_and_who_differs_only_suggests() -> None
     assert (other.value, other.suggest_only) == ("Print", True)
     assert other.confidence < 0.7
     assert (await opinion(NONE_OF_THEM)).abstains
+
+
+async def test_a_models_reason_is_what_it_quotes_and_only_where_that_stands_in_the_ticket() -> None:
+    said = "Tray 2 prints blank\npages."
+    for quote, words in (("prints BLANK pages", "prints blank pages"), ("out of toner", ""), ("", "")):
+        found = await second_opinion(FIRST, Picks("Print", quote), "Choose.", said, described={}, weight=3.0)
+        assert [reason.words for reason in found.reasons] == ([(words,)] if words else [])
 
 
 async def test_of_a_ticket_that_gives_orders_the_model_moves_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from psa_copilot.deciding.best import NO_MODEL, SUREST, Best
 from psa_copilot.llm import Llm
 
 NONE_OF_THEM = "none of these"
+MOST_QUOTED = 12
+"""Words of a model's quotation."""
 
 
 async def second_opinion(
@@ -36,18 +39,31 @@ async def second_opinion(
         Opinion(mind=NO_MODEL, choice=best.value, confidence=round(min(best.confidence, SUREST), 4)),
         Opinion(mind=llm.model or "model", choice=picked),
     )
-    return replace(_combined(best, picked, weight), opinions=opinions)
+    quote = _standing(str(getattr(answer, "quote", "")), material)
+    return replace(_combined(best, picked, weight, quote), opinions=opinions)
 
 
 def one_of(candidates: tuple[str, ...]) -> type[BaseModel]:
     """The type of an answer that names one of these and nothing else."""
     values: Any = Literal[(*candidates, NONE_OF_THEM)]
     return create_model(
-        "Chosen", value=(values, Field(description="The one value that fits the ticket best, as it is written here."))
+        "Chosen",
+        value=(values, Field(description="The one value that fits the ticket best, as it is written here.")),
+        quote=(
+            str,
+            Field("", max_length=200, description="The words of the ticket that say so, exactly as they stand."),
+        ),
     )
 
 
-def _combined(best: Best, picked: str, weight: float) -> Best:
+def _standing(quote: str, material: str) -> str:
+    """The words that a model quotes, where they do stand in what it was given."""
+    words = quote.split()[:MOST_QUOTED]
+    found = re.search(r"\s+".join(map(re.escape, words)), material, re.IGNORECASE) if words else None
+    return " ".join(found[0].split()) if found else ""
+
+
+def _combined(best: Best, picked: str, weight: float, quote: str) -> Best:
     if picked == NONE_OF_THEM:
         return replace(best, abstains=best.abstains or "the model finds that none of the candidates fits")
     if picked == best.value:
@@ -62,7 +78,8 @@ def _combined(best: Best, picked: str, weight: float) -> Best:
         value=picked,
         confidence=weighed(max(chance, 1 / (len(best.ranked) + 1)), weight),
         because=f"the model chooses {picked}; without it: {best.value}, {best.because}",
-        reasons=(Reason(text=f"a model chose {picked} over {best.value}"),),
+        # Its own say-so is no reason; where it quotes nothing that stands there, the opening is shown as evidence.
+        reasons=(Reason(text=f'a model chose {picked} for "{quote}"', words=(quote,)),) if quote else (),
         abstains="",
         suggest_only=picked not in best.supported,
     )
