@@ -51,7 +51,7 @@ def one_of(candidates: tuple[str, ...]) -> type[BaseModel]:
         value=(values, Field(description="The one value that fits the ticket best, as it is written here.")),
         quote=(
             str,
-            Field("", max_length=200, description="The words of the ticket that say so, exactly as they stand."),
+            Field("", description="The few words of the ticket that say so, exactly as they stand."),
         ),
     )
 
