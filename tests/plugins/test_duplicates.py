@@ -98,9 +98,10 @@ def storm(count: int, apart: timedelta = MINUTE) -> list[Thread]:
     ]
 
 
-def alert(*others: Thread) -> Scene:
+def alert(*others: Thread, past: LocalPast | None = None) -> Scene:
     return at_desk(
         *others,
+        past=past,
         title="Disk full on srv-02",
         origin=Origin.ALERT,
         opened_at=NOW - 2 * HOUR + len(others) * MINUTE,
@@ -119,6 +120,23 @@ async def test_a_storm_of_one_alert_gets_its_first_ticket_for_a_parent_by_rule()
 @pytest.mark.parametrize("others", [storm(3), storm(6, apart=HOUR / 5)], ids=["too few", "too slow"])
 async def test_a_few_alerts_or_slow_ones_are_no_storm(others: list[Thread]) -> None:
     assert all(wish.rule == "" for wish in await asked(alert(*others)))
+
+
+async def test_an_alert_of_the_day_before_is_neither_a_parent_nor_a_child() -> None:
+    before = other(50, "system: Disk full.", ago=26 * HOUR, title="Disk full on srv-02", origin=Origin.ALERT)
+    wish = (await asked(alert(*storm(6), before)))[0]
+    assert isinstance(wish, LinkTo)
+    assert wish.parent == "0"
+    late = at_desk(*storm(6), title="Disk full on srv-02", origin=Origin.ALERT, opened_at=NOW, ref=before.ticket.ref)
+    assert all(wish.rule == "" for wish in await asked(late))
+    standings = [standing(thread("system: Disk full.", **dict(each.ticket))) for each in (before, *storm(5))]
+    found = list(Duplicates(Duplicates.Settings()).find(NOW, standings))
+    assert [str(one.ref) for one in found] == ["main/1", "main/2", "main/3", "main/4"]
+
+
+@pytest.mark.parametrize("verdict", ["written", "undone", "declined"])
+async def test_a_ticket_that_a_human_has_taken_out_of_a_storm_stays_out(verdict: str) -> None:
+    assert await asked(alert(*storm(6), past=LocalPast(decided=[("link_to", verdict)]))) == []
 
 
 def test_the_first_ones_of_a_storm_are_found_again_when_it_is_one() -> None:

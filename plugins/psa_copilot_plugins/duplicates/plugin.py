@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from psa_copilot import (
@@ -26,6 +26,8 @@ from psa_copilot import (
 from psa_copilot_plugins.duplicates.signs import Sign, alike, by_rule, is_open, reference
 
 STORM = "storm"
+ANSWERED = ("declined", "undone", "promised", "written")
+"""After these a ticket without a parent is one that a human wants to stand alone, or one that is just being linked."""
 
 
 class Duplicates(Plugin):
@@ -55,11 +57,11 @@ class Duplicates(Plugin):
         others = tools.tickets.recent_of_company(ticket, ticket.opened_at - self.settings.window)
         storm = self._storm(ticket, others, tools)
         if storm:
-            return self._child(ticket, storm)
+            return [] if self._was(tools, ANSWERED) else self._child(ticket, storm)
         if change.facts:  # a sweep has seen a storm that is over, or was none
             return []
         sign = self._best(thread, others, tools)
-        return [_link(sign)] if sign and not self._was_declined(tools) else []
+        return [_link(sign)] if sign and not self._was(tools, ("declined",)) else []
 
     def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterable[Found]:
         """The first ones of a storm came before it was one: they are looked at again when it is."""
@@ -69,9 +71,8 @@ class Duplicates(Plugin):
             if ticket.origin is Origin.ALERT and not ticket.parent and now - ticket.opened_at <= self.settings.window:
                 groups[ticket.company_id, ticket.title.casefold()].append(ticket)
         for group in groups.values():
-            group.sort(key=_age)
-            if any(_is_storm(part, self.settings) for part in _runs(group, self.settings.storm_of)):
-                yield from (self._found(ticket, group[0]) for ticket in group[1:])
+            for storm in _storms(sorted(group, key=_age), self.settings):
+                yield from (self._found(ticket, storm[0]) for ticket in storm[1:])
 
     def _found(self, ticket: Ticket, first: Ticket) -> Found:
         because = f"the same alert came {self.settings.storm_of} times or more; {reference(first)} was the first"
@@ -85,9 +86,9 @@ class Duplicates(Plugin):
         if tools.standing.ticket.origin is not Origin.ALERT:
             return []
         same = [one for one in others if one.title.casefold() == ticket.title.casefold() and is_open(one)]
-        group = sorted([ticket, *same], key=_age)
-        storms = any(_is_storm(part, self.settings) for part in _runs(group, self.settings.storm_of))
-        return group if storms and group[0].ref != ticket.ref else []
+        storms = _storms(sorted([ticket, *same], key=_age), self.settings)
+        mine = next((storm for storm in storms if any(one.ref == ticket.ref for one in storm)), [])
+        return mine if mine and mine[0].ref != ticket.ref else []
 
     def _child(self, ticket: Ticket, storm: list[Ticket]) -> list[Action]:
         first = next((one for one in storm if not one.parent), storm[0])
@@ -116,8 +117,8 @@ class Duplicates(Plugin):
         return None
 
     @staticmethod
-    def _was_declined(tools: Tools) -> bool:
-        return ("link_to", "declined") in tools.past.verdicts()
+    def _was(tools: Tools, verdicts: tuple[str, ...]) -> bool:
+        return any(kind == "link_to" and verdict in verdicts for kind, verdict in tools.past.verdicts())
 
 
 def _link(sign: Sign) -> LinkTo:
@@ -138,10 +139,15 @@ def _age(ticket: Ticket) -> tuple[datetime, str]:
     return ticket.opened_at, ticket.ref.remote_id
 
 
-def _runs(group: list[Ticket], length: int) -> Iterator[list[Ticket]]:
-    """Neighbors in time, so many at once."""
-    yield from (group[start : start + length] for start in range(len(group) - length + 1))
-
-
-def _is_storm(part: list[Ticket], settings: Duplicates.Settings) -> bool:
-    return part[-1].opened_at - part[0].opened_at <= settings.storm_within
+def _storms(group: list[Ticket], settings: Duplicates.Settings) -> list[list[Ticket]]:
+    """Neighbors in time, so many within so short a time; who came days before or after is none of them."""
+    storms, end = list[list[Ticket]](), 0
+    for start in range(len(group) - settings.storm_of + 1):
+        part = group[start : start + settings.storm_of]
+        if part[-1].opened_at - part[0].opened_at <= settings.storm_within:
+            if start < end:
+                storms[-1] += group[end : start + settings.storm_of]
+            else:
+                storms.append(part)
+            end = start + settings.storm_of
+    return storms
