@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from psa_copilot import Action, AddNote, Mention, Ref, Similar, Thread
+from pydantic import BaseModel
+
+from psa_copilot import Action, AddNote, Llm, Mention, Ref, Similar, Thread
 from psa_copilot.testing import scene, wishes
 from psa_copilot.testing.scenes import NOW, LocalTickets, Scene, thread
 from psa_copilot_plugins.assist import Assist
 
+T = TypeVar("T", bound=BaseModel)
 DAY = timedelta(days=1)
 SAYS = "customer: Tray 2 prints blank pages since this morning, and the display shows error 51.20."
 TALK = (
@@ -78,6 +82,15 @@ async def test_what_solved_another_clients_ticket_tells_nothing_of_whose_it_was(
     assert await noted(at_desk(other), across_clients=False) == []
 
 
+async def test_people_and_sites_that_stand_in_no_list_are_not_told_to_another_client() -> None:
+    said = "technician: I removed the mailbox of Bob Tarrant and renewed millbrook-paper.example, then Outlook printed."
+    other = earlier(6, TALK[0], said, company="Millbrook Paper", company_id="8", contact="Gus Fenwick")
+    [note] = await noted(at_desk(other))
+    assert "removed the mailbox of (a name) and renewed (a name)" in note.body
+    for name in ("Bob", "Tarrant", "millbrook"):
+        assert name not in note.body
+
+
 async def test_the_own_ticket_goes_first_and_one_solution_is_told_once() -> None:
     [note] = await noted(at_desk(earlier(6, company="Millbrook Paper", company_id="8"), earlier(5)))
     assert note.body.index("#5") < note.body.index("another client")
@@ -105,6 +118,32 @@ async def test_a_reply_is_drafted_only_where_it_is_wished_and_says_that_it_was_n
     [note] = await noted(at_desk(earlier(5)), draft_reply=True)
     assert "Draft reply, not sent: Hello Dana" in note.body
     assert note.place == "internal"
+
+
+async def test_a_draft_tells_a_customer_of_no_colleagues_ticket() -> None:
+    [note] = await noted(at_desk(earlier(5, contact="Ned Example", contact_id="71")), draft_reply=True)
+    assert "#5" in note.body
+    assert "Draft reply" not in note.body
+
+
+async def test_a_model_is_shown_nothing_of_another_clients_ticket() -> None:
+    asked: list[str] = []
+
+    class Listening(Llm):
+        async def ask(self, task: str, material: str, answer: type[T]) -> T | None:
+            asked.append(material)
+            return None
+
+    others = (
+        earlier(5),
+        earlier(6, TALK[0], "technician: I cleaned the rollers.", company="Millbrook Paper", company_id="8"),
+    )
+    on = at_desk(*others)
+    on = replace(on, tools=replace(on.tools, llm=Listening()))
+    [note] = await noted(on, draft_reply=True)
+    assert "cleaned the rollers" in note.body
+    assert "toner sensor" in asked[0]
+    assert "rollers" not in asked[0]
 
 
 async def test_it_can_go_to_the_digest_instead() -> None:

@@ -94,13 +94,16 @@ class Assist(Plugin):
         return Draft("recap", _first(known, lately), {name: said for name, said in parts.items() if said}, labels)
 
     async def _reply(self, thread: Thread, known: Sequence[Solved], tools: Tools) -> str:
-        """A model's, where there is one; else the one question that an earlier solution asks."""
+        """A model's, where there is one; else the one question that an earlier solution asks.
+
+        A model is shown this client's words alone: what another client lets a model see is not this one's to say.
+        """
         material = tools.text.transcript(thread, public_only=True)
-        earlier = "\n".join(f"Earlier, {one.name}: {one.solution}" for one in known)
+        earlier = "\n".join(f"Earlier, {one.name}: {one.solution}" for one in known if one.own)
         answer = await tools.llm.ask(REPLY, f"{material}\n{earlier}", answer=Reply)
         if answer is not None:
             return " ".join(answer.text.split())
-        own = next((one for one in known if one.own), None)
+        own = next((one for one in known if one.own and _is_theirs(one.ticket, thread.ticket)), None)
         if own is None:
             return ""
         name = thread.ticket.contact.split(" ")[0] if thread.ticket.contact else ""
@@ -125,6 +128,11 @@ class Assist(Plugin):
             purpose="recap",
             tells=frozenset({"other tickets"}),
         )
+
+
+def _is_theirs(other: Ticket, ticket: Ticket) -> bool:
+    """Whether a customer may be told of it: a colleague's ticket is not theirs."""
+    return bool(ticket.contact_id) and other.contact_id == ticket.contact_id
 
 
 def _first(known: Sequence[Solved], lately: Sequence[Ticket]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,9 @@ OVER = (Meaning.RESOLVED, Meaning.CLOSED)
 DEVICES = ("host", "path")
 LONGEST = 160
 """Characters of one solution."""
+_NAMED = re.compile(r"(?<=[\w,;:)&-] )[^\W\d_][\w'’-]*|[^\W\d_]\w*['’]s\b")
+_SITE = re.compile(r"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![\w-])")
+A_NAME = "(a name)"
 LOOKED_INTO = 12
 MOST_DEVICES = 4
 
@@ -62,7 +66,8 @@ def _told(
     solution, cause = _bare(learned.resolution), _bare(learned.cause)
     if not own:
         names = _names(other, tools)
-        solution, cause = tools.text.redacted(solution, names), tools.text.redacted(cause, names)
+        known = tools.text.opening(thread).whole
+        solution, cause = (_nameless(tools.text.redacted(said, names), known) for said in (solution, cause))
     return Solved(ticket, own, _short(solution), _short(cause), score, shared) if solution else None
 
 
@@ -70,6 +75,19 @@ def _names(other: Thread, tools: Tools) -> list[str]:
     """Who must not be recognized in a sentence of another client's ticket."""
     people = {message.author for message in other.messages if message.author}
     return [other.ticket.company, other.ticket.contact, *sorted(people), *tools.tickets.other_clients(other.ticket)]
+
+
+def _nameless(said: str, known: str) -> str:
+    """Without names and sites that the reader's own ticket does not say too: nobody has a list of whom one may name."""
+    words = frozenset(re.findall(r"[^\W_]+", known.casefold()))
+
+    def kept(match: re.Match[str]) -> str:
+        parts = re.findall(r"[^\W_]+", re.sub(r"['’]s$", "", match[0]))
+        is_name = match[0][0].isupper() and not all(part.isupper() or part.casefold() in words for part in parts)
+        return A_NAME if is_name else match[0]
+
+    bare = _NAMED.sub(kept, _SITE.sub(lambda match: match[0] if match[0] in known else A_NAME, said))
+    return re.sub(rf"{re.escape(A_NAME)}(?: {re.escape(A_NAME)})+", A_NAME, bare)
 
 
 def contact_tickets(thread: Thread, tools: Tools, span: timedelta) -> list[Ticket]:
