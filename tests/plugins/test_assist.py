@@ -154,3 +154,10 @@ async def test_it_can_go_to_the_digest_instead() -> None:
 async def test_a_confidential_ticket_is_left_alone() -> None:
     on = at_desk(earlier(5)).with_standing(confidential="its title speaks of a confidential matter")
     assert await noted(on) == []
+
+
+async def test_a_ticket_whose_title_says_nothing_is_told_by_what_was_said_there() -> None:
+    [note] = await noted(at_desk(earlier(5, title="Help"), score=0.1, mine=True))
+    assert "#5 " in note.body
+    assert "prints blank pages" in note.body
+    assert "#5 Help" not in note.body

@@ -25,7 +25,7 @@ from psa_copilot import (
     Ticket,
     Tools,
 )
-from psa_copilot_plugins.assist.recall import Solved, contact_tickets, devices, is_over, solved
+from psa_copilot_plugins.assist.recall import Solved, about, contact_tickets, devices, is_over, solved
 
 FIRST_LINE = 100
 MOST_TICKETS = 3
@@ -83,7 +83,9 @@ class Assist(Plugin):
             causes = list(dict.fromkeys(one.cause for one in known if one.cause and one.cause != one.solution))
             parts["causes"] = "; ".join(causes) + "." if causes else ""
         if lately:
-            shown = "; ".join(f"#{one.number} {one.title}, {one.opened_at:%d %b}" for one in lately[:MOST_TICKETS])
+            shown = "; ".join(
+                f"#{one.number} {about(one, tools)}, {one.opened_at:%d %b}" for one in lately[:MOST_TICKETS]
+            )
             parts["contact"] = f"{shown}; {len(lately)} in {self.settings.contact.days} days."
             named = devices(lately, tools)
             parts["devices"] = f"{', '.join(named)}." if named else ""

@@ -17,6 +17,8 @@ _NAMED = re.compile(r"(?<=[\w,;:)&-] )[^\W\d_][\w'’-]*|[^\W\d_]\w*['’]s\b")
 _SITE = re.compile(r"(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![\w-])")
 A_NAME = "(a name)"
 LOOKED_INTO = 12
+SHORT = 14
+"""Words that tell what a ticket was about."""
 MOST_DEVICES = 4
 
 
@@ -97,6 +99,13 @@ def contact_tickets(thread: Thread, tools: Tools, span: timedelta) -> list[Ticke
         return []
     others = tools.tickets.recent_of_contact(ticket, tools.now - span)
     return [other for other in others if other.board == ticket.board]
+
+
+def about(ticket: Ticket, tools: Tools) -> str:
+    """What a ticket was about: its title, or what was said there where the title says nothing."""
+    thread = tools.tickets.thread(ticket.ref) if tools.text.is_generic(ticket.title) else None
+    said = tools.text.summary(thread, SHORT) if thread is not None else ""
+    return said.rstrip(".") or ticket.title
 
 
 def devices(tickets: Sequence[Ticket], tools: Tools) -> list[str]:

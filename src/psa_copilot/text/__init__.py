@@ -140,6 +140,12 @@ class Text:
         """The parts of a hand-off that no model tells better: environment, contact."""
         return hand_off.filed(thread, others)
 
+    def summary(self, thread: Thread, words: int) -> str:
+        """The few sentences that tell most of a thread, with who said them, in about so many words."""
+        from psa_copilot.text.picker import summary
+
+        return summary(thread, most=words)
+
     def resolution(self, thread: Thread) -> Kcs:
         """Issue, environment, cause and resolution, as far as the thread states them."""
         return resolution.resolution(thread)
