@@ -29,7 +29,7 @@ KINDS = {
     "Network": "The VPN tunnel to the depot drops after {} minutes, the gateway blinks.",
     "Print": "Toner is empty in tray {} and the printer prints blank pages.",
 }
-PEOPLE = {"ines": ActorClass.TECHNICIAN, "robot": ActorClass.INTEGRATION}
+PEOPLE = {"ines": ActorClass.TECHNICIAN, "robot": ActorClass.INTEGRATION, "copilot": ActorClass.COPILOT}
 
 
 class Boards(Plugin):
@@ -136,6 +136,30 @@ def test_whatever_stands_when_the_ticket_is_done_is_settled(store: Store) -> Non
     assert (again.resolved_at, again.reopened) == (None, True)
 
 
+def test_what_we_set_ourselves_is_settled_only_where_a_technician_has_seen_the_ticket(store: Store) -> None:
+    said = (ActorClass.CUSTOMER, "Slow.")
+    for number in (1, 2):
+        came = ticket(number, T0 + HOUR)
+        save(store, came, T0 + HOUR, said)
+        save(store, came.model_copy(update={"board": "Network"}), T0 + 2 * HOUR, by="copilot")
+    done = ticket(1, T0 + HOUR, "Network", "Done")
+    save(store, done, T0 + 5 * HOUR, by="robot")
+    save(store, ticket(2, T0 + HOUR, "Network", "Done"), T0 + 5 * HOUR, said, (ActorClass.TECHNICIAN, "Fixed."))
+    assert Field.BOARD not in known(store)["1"].settled
+    assert known(store)["2"].settled[Field.BOARD] == "Network"
+
+
+def test_nothing_is_learned_of_what_is_gone_or_came_in_with_a_delicate_title(store: Store) -> None:
+    for number in (1, 2, 3):
+        came = ticket(number, T0 + HOUR, title="Dismissal of a clerk" if number == 2 else "Trouble")
+        save(store, came, T0 + HOUR, (ActorClass.CUSTOMER, "Please see to it."))
+    save(store, ticket(2, T0 + HOUR, title="User change"), T0 + 2 * HOUR, by="ines")
+    with store.transaction() as tx:
+        tx.mirror.delete(Ref(connection="main", remote_id="3"), look(T0 + 3 * HOUR))
+    assert [str(one.ref) for one in task(store).outcomes(store, LATER)] == ["main/1"]
+    assert [str(one.ref) for one in task(store).outcomes(store, T0 + 5 * HOUR / 2)] == ["main/1", "main/3"]
+
+
 def test_nothing_later_than_the_moment_is_told(store: Store) -> None:
     fill(store, 4)
     before = known(store, T0 + 2 * HOUR)
@@ -172,7 +196,9 @@ def test_where_a_person_chose_otherwise_a_plugin_is_corrected(store: Store) -> N
     assert found["1"].corrections == ()
     with store.reading() as tx:
         told = list(tx.outcomes.corrections("main", Reading(LATER, lambda board, status: False)))
+        none = list(tx.outcomes.corrections("main", Reading(LATER, lambda board, status: False, lambda one: True)))
     assert told == [("2", correction)]
+    assert none == []
 
 
 def test_a_learning_becomes_a_version_that_knows_its_tickets_again(store: Store) -> None:
@@ -215,6 +241,18 @@ def test_an_index_follows_the_mirror_and_is_kept_for_others(store: Store) -> Non
     save(store, ticket(7, T0 + DAY), T0 + DAY, (ActorClass.CUSTOMER, "The pager of the night watch is silent."))
     assert kept.follow() == 1
     assert kept.index.search("pager", "night watch", 1)[0].key == "7"
+
+
+def test_a_confidential_ticket_is_in_no_index_and_leaves_it_once_it_is_one(store: Store) -> None:
+    fill(store, 4)
+    save(store, ticket(5, T0 + DAY, title="Payroll of the depot"), T0 + DAY, (ActorClass.CUSTOMER, "Wrong again."))
+    kept = Follower(store, "main")
+    kept.follow()
+    assert "5" not in kept.index
+    assert "4" in kept.index
+    save(store, ticket(4, T0 + 4 * HOUR, title="Disciplinary matter"), T0 + 2 * DAY)
+    kept.follow()
+    assert "4" not in kept.index
 
 
 def test_an_erased_contact_leaves_no_word_behind(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +15,9 @@ from psa_copilot.cli.options import AsJson, ConfigFile
 from psa_copilot.errors import ConfigError, CopilotError
 
 if TYPE_CHECKING:
-    from psa_copilot.config import Config
+    from psa_copilot.config import Config, Connection
     from psa_copilot.memory import Correction, Rule
+    from psa_copilot.models import Ticket
     from psa_copilot.store import Store, Transaction
 
 SomePlugin = Annotated[str, typer.Option("--plugin", help="Only this plugin; left out: all that learn.")]
@@ -139,14 +140,21 @@ def _learned(settings: Config, store: Store, plugin: str) -> Iterator[dict[str, 
     from psa_copilot.engine.learning import learns
     from psa_copilot.store import Reading
 
-    reading = Reading(desk.now(), lambda board, status: False)
-    for connection in settings.connections:
+    for connection, line in settings.connections.items():
+        reading = Reading(desk.now(), lambda board, status: False, _confidential_on(line))
         with store.reading() as tx:
             corrected = list(tx.outcomes.corrections(connection, reading))
         for name in [one for of, one in _pairs(settings, plugin) if of == connection]:
             mine = [(ticket, one) for ticket, one in corrected if one.plugin == name]
             if learns(settings.plugins[name]) or mine:
                 yield _of(store, connection, name, mine)
+
+
+def _confidential_on(line: Connection) -> Callable[[Ticket], bool]:
+    """Tickets of which nothing is shown, what people made of them neither."""
+    from psa_copilot.engine.views import confidential
+
+    return lambda ticket: bool(confidential(ticket, line.settings.desk))
 
 
 def _of(store: Store, connection: str, plugin: str, mine: list[tuple[str, Correction]]) -> dict[str, Any]:

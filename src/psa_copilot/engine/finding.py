@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from psa_copilot.desk import Desk, is_among
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.remembering import loaded, stored
 from psa_copilot.engine.views import confidential
@@ -31,12 +32,12 @@ OVER = (Meaning.RESOLVED, Meaning.CLOSED)
 
 
 class Follower:
-    """An index and how far it has followed the mirror of one connection."""
+    """An index and how far it has followed the mirror of one connection. Confidential tickets are never in it."""
 
-    def __init__(self, store: Store, connection: str) -> None:
+    def __init__(self, store: Store, connection: str, desk: Desk | None = None) -> None:
         from psa_copilot.text.similarity import Index
 
-        self._store, self._connection = store, connection
+        self._store, self._connection, self._desk = store, connection, desk or Desk()
         self.index: Index = Index()
         self._saved: Place = START
         self._read: Place = START
@@ -70,10 +71,15 @@ class Follower:
             with self._store.reading() as tx:
                 saved, self._saved = tx.texts.saved_after(self._connection, self._saved, PAGE)
                 read, self._read = tx.texts.read_after(self._connection, self._read, PAGE)
-            fresh = {said.remote_id: said for said in (*saved, *read)}
+                fresh = {said.remote_id: said for said in (*saved, *read)}
+                tickets = tx.texts.tickets(self._connection, list(fresh))
             if not fresh:
                 break
-            self.index.add_all((said.remote_id, said.title, said.text) for said in fresh.values())
+            hidden = {number for number, ticket in tickets.items() if confidential(ticket, self._desk)}
+            for number in hidden:  # it may have become confidential only now
+                self.index.remove(number)
+            shown = (said for number, said in fresh.items() if number not in hidden)
+            self.index.add_all((said.remote_id, said.title, said.text) for said in shown)
             added += len(fresh)
         return added
 
@@ -108,12 +114,15 @@ class Finder:
 
     def _following(self) -> Follower:
         if self._follower is None:
-            self._follower = Follower(self._store, self._line.name)
+            self._follower = Follower(self._store, self._line.name, self._line.settings.desk)
             self._follower.load()
         self.is_behind = self._follower.follow(AT_ONCE) >= AT_ONCE
         return self._follower
 
     def _own(self, ticket: Ticket) -> set[str]:
+        """The client's tickets; none where the company only collects what could not be assigned."""
+        if is_among(ticket.company, self._line.settings.desk.catch_all):
+            return set()
         with self._store.reading() as tx:
             return tx.texts.of_company(self._line.name, ticket.company_id) if ticket.company_id else set()
 
@@ -126,9 +135,9 @@ class Finder:
         return not resolved or ticket.is_closed or self._line.meaning(ticket) in OVER
 
 
-def refresh(store: Store, connection: str) -> int:
+def refresh(store: Store, connection: str, desk: Desk | None = None) -> int:
     """Build or renew the kept index; how many tickets were added."""
-    follower = Follower(store, connection)
+    follower = Follower(store, connection, desk)
     follower.load()
     added = follower.follow()
     if added:

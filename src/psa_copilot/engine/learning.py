@@ -61,13 +61,18 @@ class Lesson:
         return (
             bool(confidential(ticket, self.desk))
             or origin_of(ticket, self.desk) not in settings.origins
-            or (bool(settings.when.connection) and self.connection not in settings.when.connection)
+            or not _looks_at(self.plugin, self.connection)
         )
 
     def outcomes(self, store: Store, at: datetime) -> Iterator[Outcome]:
         """What could be known then, oldest ticket first."""
         with store.reading() as tx:
             yield from tx.outcomes.known(self.connection, self.reading(at))
+
+
+def _looks_at(plugin: EnabledPlugin, connection: str) -> bool:
+    wanted = plugin.settings.when.connection
+    return not wanted or connection in wanted
 
 
 def learns(plugin: EnabledPlugin) -> bool:
@@ -111,19 +116,26 @@ class Learning:
     ) -> None:
         self._config, self._store, self._lines = config, store, lines
         self._finders = finders if finders is not None else {}
+        self._tried: dict[tuple[str, str], datetime] = {}
 
     async def tick(self) -> None:
         """Whoever has enough news to learn from learns, and an index that is far behind is brought up."""
         for name, finder in self._finders.items():
             if finder.is_behind:
-                await self._child(_refresh, self._config.database_path, name)
+                desk = self._lines[name].settings.desk
+                await self._child(_refresh, self._config.database_path, name, desk)
                 finder.renew()
         for line in self._lines.values():
             for plugin in self._config.plugins.values():
                 if line.directory is not None and learns(plugin) and self._is_due(line, plugin):
+                    self._tried[line.name, plugin.name] = line.clock.now()
                     await self._learn(lesson(self._config, line, plugin))
 
     def _is_due(self, line: Line, plugin: EnabledPlugin) -> bool:
+        """What came to nothing is not tried again at each tick: it takes a process and a read of all tickets."""
+        tried = self._tried.get((line.name, plugin.name))
+        if not _looks_at(plugin, line.name) or (tried and line.clock.now() - tried < AGAIN_AFTER):
+            return False
         with self._store.reading() as tx:
             last = tx.memories.newest(line.name, plugin.name)
             if last is None:
@@ -168,10 +180,10 @@ def _learn(task: Lesson) -> None:
     learn(task)
 
 
-def _refresh(database: Path, connection: str) -> None:
+def _refresh(database: Path, connection: str, desk: Desk) -> None:
     os.nice(NICE)
     store = Store(database)
     try:
-        refresh(store, connection)
+        refresh(store, connection, desk)
     finally:
         store.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.memory import Correction, Outcome
@@ -56,11 +56,12 @@ class Outcomes:
         self._session = session
 
     def known(self, connection: str, reading: Reading) -> Iterator[Outcome]:
-        """All tickets that had come in by then, oldest first."""
+        """All tickets that had come in by then and still were there, oldest first."""
         query = select(TicketRow.remote_id).where(
             TicketRow.connection == connection,
             col(TicketRow.opened_at) <= reading.at,
             TicketRow.merged_into == "",
+            or_(col(TicketRow.deleted_at).is_(None), col(TicketRow.deleted_at) > reading.at),
         )
         ids = list(self._session.exec(query.order_by(col(TicketRow.opened_at), col(TicketRow.remote_id))))
         for start in range(0, len(ids), AT_ONCE):
@@ -77,6 +78,8 @@ class Outcomes:
         ids = sorted(self._session.exec(query))
         for start in range(0, len(ids), AT_ONCE):
             for kept in self._kept(connection, ids[start : start + AT_ONCE]):
+                if reading.leaves_out(values.to_ticket(kept.row)):
+                    continue
                 yield from ((kept.row.remote_id, one) for one in _corrections(kept, _chosen(kept, reading), reading.at))
 
     def choices_since(self, connection: str, at: datetime) -> int:
@@ -133,9 +136,12 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
     )
     fields = {name: value for name, value in fields_at(kept.events, reading.at, whole=kept.whole).items() if value}
     ticket = _ticket(kept.row, fields, reading.at)
-    if not fields or reading.leaves_out(ticket):
+    title = _first_title(kept, fields)
+    # What it came in with counts too: a delicate title is often the first thing that people change.
+    if not fields or reading.leaves_out(ticket) or reading.leaves_out(ticket.model_copy(update={"title": title})):
         return None
     messages = _messages(kept.messages, reading.at)
+    technicians = _technicians(messages)
     done = reading.is_done(ticket.board, ticket.status)
     moves = [event for event in events if event.kind is EventKind.FIELD_CHANGED]
     chosen = _chosen(kept, reading)
@@ -144,15 +150,15 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
         ref=ticket.ref,
         opened_at=kept.row.opened_at,
         known_at=max(known, default=kept.row.opened_at),
-        title=_first_title(kept, fields),
+        title=title,
         text=opening([values.to_message(row) for row in messages[:FIRST]]),
         company=ticket.company,
         contact=ticket.contact,
         contact_id=ticket.contact_id,
         opened_with=_at_opening(kept),
         first={name: told[0].after or "" for name, told in chosen.items() if told},
-        settled=_settled(moves, chosen, fields, done=done),
-        technicians=_technicians(messages),
+        settled=_settled(moves, chosen, fields, done=done, seen=bool(technicians)),
+        technicians=technicians,
         resolved_at=_resolved(events, reading) if done else None,
         reopened=_reopened(events, reading),
         sla_missed=_missed(kept, reading, done=done),
@@ -213,15 +219,28 @@ def _at_opening(kept: _Kept) -> dict[Field, str]:
 
 
 def _settled(
-    moves: Sequence[Event], chosen: Mapping[Field, Sequence[Event]], fields: Mapping[Field, str], *, done: bool
+    moves: Sequence[Event],
+    chosen: Mapping[Field, Sequence[Event]],
+    fields: Mapping[Field, str],
+    *,
+    done: bool,
+    seen: bool,
 ) -> dict[Field, str]:
-    """What stands and was a human's word: chosen by one, or left so when the ticket was done."""
+    """What stands and was a human's word: chosen by one, or left so when the ticket was done.
+
+    What we set ourselves was left so only where a technician has `seen` the ticket: we do not learn from ourselves.
+    """
     last = {event.field: event for event in moves}
+    left = {name for name in CHOSEN if done and (seen or not _is_ours(last.get(name)))}
     return {
         name: fields[name]
         for name in CHOSEN
-        if name in fields and (done or (chosen[name] and last[name] is chosen[name][-1]))
+        if name in fields and (name in left or (chosen[name] and last[name] is chosen[name][-1]))
     }
+
+
+def _is_ours(event: Event | None) -> bool:
+    return event is not None and (event.source is Source.OURS or event.actor_class is ActorClass.COPILOT)
 
 
 def _technicians(messages: Sequence[MessageRow]) -> tuple[str, ...]:
