@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -158,6 +159,14 @@ def test_nothing_is_learned_of_what_is_gone_or_came_in_with_a_delicate_title(sto
         tx.mirror.delete(Ref(connection="main", remote_id="3"), look(T0 + 3 * HOUR))
     assert [str(one.ref) for one in task(store).outcomes(store, LATER)] == ["main/1"]
     assert [str(one.ref) for one in task(store).outcomes(store, T0 + 5 * HOUR / 2)] == ["main/1", "main/3"]
+
+
+def test_nobody_is_remembered_of_a_company_that_is_none_or_ours(store: Store) -> None:
+    for number, company in ((1, "Catchall"), (2, "Lantern IT"), (3, "Kestrel Joinery")):
+        save(store, ticket(number, T0 + number * HOUR, company=company), T0 + number * HOUR)
+    lesson = replace(task(store), desk=Desk(catch_all=frozenset({"catchall"}), own_company="Lantern IT"))
+    told = [(one.company, one.contact) for one in lesson.outcomes(store, LATER)]
+    assert told == [("", ""), ("Lantern IT", ""), ("Kestrel Joinery", "Mara Quill")]
 
 
 def test_nothing_later_than_the_moment_is_told(store: Store) -> None:

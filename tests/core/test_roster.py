@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from psa_copilot import app, config
+from psa_copilot import ChangeField, app, config
 from psa_copilot.clock import Clock
 from psa_copilot.engine.tools import StoredRoster
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.models import ActorClass, Appointment, AppointmentKind, Directory, Field, Person, Ref, Ticket
 from psa_copilot.plugin import Working
-from psa_copilot.store import Store
+from psa_copilot.store import DecisionRow, Store
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
@@ -103,6 +103,27 @@ def test_load_is_open_tickets_and_what_is_booked(desk: Desk) -> None:
     cy = desk.working()["cy"]
     assert cy.open_tickets == 2
     assert cy.booked == 2 * HOUR  # what is over of it is over
+
+
+def test_what_we_are_about_to_give_somebody_counts_until_it_shows(desk: Desk) -> None:
+    desk.tickets(ticket(1, ""))
+    wish = ChangeField(field=Field.ASSIGNEE, was="", to="Cy", because="their turn")
+    decision = DecisionRow(
+        at=NOON,
+        connection="main",
+        thread_id="main/1",
+        ticket="1",
+        plugin="route",
+        wish={},
+        verdict="promised",
+        evidence=[],
+    )
+    with desk.store.transaction() as tx:
+        tx.ledger.add(decision)
+        tx.work.promise(decision, "route", wish, "k7f3q5m2p4", NOON - HOUR / 60, HOUR)
+    assert (desk.working()["cy"].open_tickets, desk.working()["cy"].last_assigned_at) == (1, NOON - HOUR / 60)
+    desk.tickets(ticket(1, "cy", updated_at=NOON + HOUR))
+    assert desk.working()["cy"].open_tickets == 1  # and not twice
 
 
 def test_what_is_done_far_ahead_or_time_off_is_no_booked_work(desk: Desk) -> None:

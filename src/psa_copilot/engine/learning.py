@@ -17,7 +17,7 @@ from pathlib import Path
 
 from psa_copilot import logs
 from psa_copilot.config import Config, EnabledPlugin
-from psa_copilot.desk import Desk
+from psa_copilot.desk import Desk, is_among
 from psa_copilot.engine.finding import Finder, refresh
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.remembering import LooseMemory
@@ -67,7 +67,15 @@ class Lesson:
     def outcomes(self, store: Store, at: datetime) -> Iterator[Outcome]:
         """What could be known then, oldest ticket first."""
         with store.reading() as tx:
-            yield from tx.outcomes.known(self.connection, self.reading(at))
+            for one in tx.outcomes.known(self.connection, self.reading(at)):
+                yield one.model_copy(update=self._blank(one))
+
+    def _blank(self, one: Outcome) -> dict[str, str]:
+        """Nobody is remembered of a company that collects what could not be assigned, nor of our own."""
+        nobody = {"contact": "", "contact_id": ""}
+        if is_among(one.company, self.desk.catch_all):
+            return {"company": "", **nobody}
+        return nobody if is_among(one.company, frozenset({self.desk.own_company})) else {}
 
 
 def _looks_at(plugin: EnabledPlugin, connection: str) -> bool:

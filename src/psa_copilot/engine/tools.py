@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from psa_copilot.actions import Purpose
@@ -18,10 +19,13 @@ from psa_copilot.llm import Gateway, Llm
 from psa_copilot.markers import unsigned
 from psa_copilot.models import Directory, Field, Meaning, Person, Ref, Thread, Ticket
 from psa_copilot.plugin import Similar, Standing, Tools, Working
-from psa_copilot.store import MODEL_CALLS, Store
+from psa_copilot.store import MODEL_CALLS, Store, Transaction
 from psa_copilot.text import Text
 
 CLIENTS_KEEP = timedelta(hours=1)
+SHOWS_WITHIN = timedelta(minutes=15)
+"""By then an assignment of ours was sent and read back, or has come to nothing."""
+NEWEST_WRITES = 200
 
 
 class StoredPast:
@@ -145,8 +149,12 @@ class StoredRoster:
         now, name = self._line.clock.now(), self._line.name
         with self._store.reading() as tx:
             off = tx.standings.time_off(name, now)
-            open_work, last = tx.standings.open_work(name), tx.standings.assigned_last(name)
+            open_work, last = Counter(tx.standings.open_work(name)), tx.standings.assigned_last(name)
+            promised = list(self._promised(tx, now))
             booked = tx.standings.booked(name, now, self._line.calendars.of("").add_days(now, 1))
+        for who, at in promised:
+            open_work[who] += 1
+            last[who] = max(at, last.get(who, at))
         people = self._line.directory.technicians if self._line.directory else ()
         return tuple(
             Working(
@@ -160,6 +168,16 @@ class StoredRoster:
             for person in people
             if person.active and not person.is_api
         )
+
+    def _promised(self, tx: Transaction, now: datetime) -> Iterator[tuple[str, datetime]]:
+        """Tickets that are about to be theirs, or are and do not show it yet: else all that come at once go to one."""
+        for row in tx.work.writes(limit=NEWEST_WRITES):
+            wish, is_live = row.action, row.state in ("pending", "sending", "done")
+            is_new = row.connection == self._line.name and now - row.created_at <= SHOWS_WITHIN
+            if is_live and is_new and wish.get("field") == Field.ASSIGNEE and wish.get("to"):
+                there = tx.mirror.row(self._line.ref(row.ticket))
+                if there is not None and there.assignee == wish.get("was"):
+                    yield str(wish["to"]).casefold(), row.created_at
 
     def _is_there(self, person: Person, off: dict[str, datetime], now: datetime) -> bool:
         """Nobody who is away; within their own hours, where those are told."""
