@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -11,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from psa_copilot import Action, Case, Change, Example, Notebook, Outcome, Plugin, Rule, Thread, Tools
+from psa_copilot import Action, Case, Change, Example, Notebook, Outcome, Plugin, Rule, Thread, Tools, app, config
+from psa_copilot.clock import Clock
 from psa_copilot.config import EnabledPlugin
 from psa_copilot.desk import Desk
 from psa_copilot.engine.finding import Follower, refresh
-from psa_copilot.engine.learning import FEWEST, Lesson, learn
+from psa_copilot.engine.learning import FEWEST, Learning, Lesson, learn
 from psa_copilot.engine.remembering import StoredMemory
 from psa_copilot.events import Source
-from psa_copilot.models import ActorClass, Field, Message, Ref, Ticket
-from psa_copilot.plugin import PluginSettings
+from psa_copilot.models import ActorClass, Directory, Field, Message, Ref, Ticket
+from psa_copilot.plugin import PluginSettings, When
 from psa_copilot.store import DecisionRow, Look, Reading, Store
 from psa_copilot.text import Text
 
@@ -262,6 +264,51 @@ def test_a_confidential_ticket_is_in_no_index_and_leaves_it_once_it_is_one(store
     save(store, ticket(4, T0 + 4 * HOUR, title="Disciplinary matter"), T0 + 2 * DAY)
     kept.follow()
     assert "4" not in kept.index
+
+
+class Hours(Clock):
+    """Goes on when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moment = LATER
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+async def test_what_came_to_nothing_or_is_not_looked_at_takes_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.yaml"
+    access = {"url": "http://127.0.0.1:9", "company": "c", "public_key": "p", "private_key": "q", "client_id": "i"}
+    path.write_text(json.dumps({"connections": {"main": {"use": "connectwise", **access}}}))
+    elsewhere = PluginSettings(when=When(connection=["second"]))
+    plugins = {
+        "boards": EnabledPlugin("boards", Boards, PluginSettings()),
+        "others": EnabledPlugin("others", Boards, elsewhere),
+    }
+    settings = replace(config.load(path), plugins=plugins)
+    store, clock, began = Store(settings.database_path), Hours(), list[str]()
+    store.upgrade()
+    fill(store, FEWEST)
+
+    async def ends_at_once(work: object, task: Lesson) -> int:
+        began.append(task.plugin.name)
+        return 0
+
+    monkeypatch.setattr(Learning, "_child", staticmethod(ends_at_once))
+    line = app.open_line(settings, "main", store, clock)
+    line.directory = Directory()
+    learning = Learning(settings, store, {"main": line})
+    await learning.tick()
+    await learning.tick()
+    assert began == ["boards"]
+    clock.moment += HOUR
+    await learning.tick()
+    assert began == ["boards", "boards"]
+    await line.connector.http.close()
+    store.close()
 
 
 def test_an_erased_contact_leaves_no_word_behind(store: Store) -> None:

@@ -135,7 +135,9 @@ class Learning:
                 finder.renew()
         for line in self._lines.values():
             for plugin in self._config.plugins.values():
-                if line.directory is not None and learns(plugin) and self._is_due(line, plugin):
+                if line.directory is None or not learns(plugin):
+                    continue
+                if await asyncio.to_thread(self._is_due, line, plugin):  # a long history takes a while to count
                     self._tried[line.name, plugin.name] = line.clock.now()
                     await self._learn(lesson(self._config, line, plugin))
 
@@ -149,6 +151,8 @@ class Learning:
             if last is None:
                 counts, unread = tx.mirror.counts(line.name), tx.mirror.wanting_messages(line.name, 1)
                 return counts["tickets"] >= FEWEST and not unread
+            if line.clock.now() - last.at < AGAIN_AFTER:
+                return False
             news = tx.outcomes.choices_since(line.name, last.at)
         return _is_enough(news, last, line.clock.now())
 
