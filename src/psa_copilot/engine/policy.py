@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from psa_copilot.actions import AddNote, ChangeField, EditNote, Mention
+from psa_copilot.actions import AddNote, ChangeField, EditNote, LinkTo, Mention
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.desk import is_among
 from psa_copilot.engine import brakes, breaker, canary
@@ -218,6 +218,18 @@ def never_closed(case: Case) -> str:
     return "an appointment is planned" if any(not one.done and one.ends > case.now for one in planned) else ""
 
 
+def _parent(case: Case) -> Verdict | None:
+    """Nothing is attached to what is over, or to another client's ticket; a suggestion is approved days later."""
+    parent = case.tx.mirror.ticket(case.line.ref(case.wish.parent)) if isinstance(case.wish, LinkTo) else None
+    if parent is None:
+        return None
+    ours = is_among(parent.company, frozenset({case.desk.own_company}))
+    if parent.company_id != case.ticket.company_id and not ours:
+        return Verdict("dropped", f"{parent.number} is a ticket of another client")
+    is_over = parent.is_closed or case.line.meaning(parent) in (Meaning.CLOSED, Meaning.RESOLVED)
+    return Verdict("dropped", f"{parent.number} is over or merged") if is_over or parent.merged_into else None
+
+
 def _answered(case: Case) -> Verdict | None:
     """Who has written since is no longer silent: a nudge or a rule that was wished before that is wrong now."""
     rests_on_silence = bool(case.wish.rule) or (isinstance(case.wish, AddNote) and case.wish.purpose == "nudge")
@@ -406,6 +418,6 @@ def acts_from(tx: Transaction, plugin: EnabledPlugin, connection: str) -> dateti
 
 STANDING: tuple[Guard, ...] = (
     _stop, _canary, _merged, _child, *brakes.ALWAYS,
-    _capability, _shape, _allowed, _answered, _closing, _confirmed, _was, _human_lock, _touched,
+    _capability, _shape, _allowed, _parent, _answered, _closing, _confirmed, _was, _human_lock, _touched,
 )  # fmt: skip
 SPENDING: tuple[Guard, ...] = (_late, _confidence, noise, _breaker)
