@@ -339,6 +339,21 @@ def test_an_erased_contact_leaves_no_word_behind(store: Store) -> None:
     assert store.erase_contact("main", "Nobody Known").tickets == 0
 
 
+def test_who_is_called_like_a_part_of_a_word_takes_no_other_word_along(store: Store) -> None:
+    for number, contact in ((1, "Al"), (2, "System")):
+        came = ticket(number, T0 + HOUR, contact=contact, priority="Normal")
+        who = ActorClass.SYSTEM if contact == "System" else ActorClass.TECHNICIAN
+        save(store, came, T0 + HOUR, (who, f"The final total is for {contact}."))
+        store.erase_contact("main", contact)
+    with store.reading() as tx:
+        first, second = (tx.mirror.messages("main", number)[0] for number in ("1", "2"))
+        kept = tx.mirror.ticket(Ref(connection="main", remote_id="1"))
+    assert first.text == "The final total is for (erased)."
+    assert second.by is ActorClass.SYSTEM
+    assert kept is not None
+    assert kept.priority == "Normal"
+
+
 def test_a_missed_sla_is_told_of_what_is_done_as_long_as_nothing_has_come_since(store: Store) -> None:
     for number, met in ((1, True), (2, False), (3, None)):
         came = ticket(number, T0 + HOUR, "Network", sla_met=met)

@@ -27,6 +27,8 @@ from psa_copilot.store.tables import (
 )
 
 GONE = "(erased)"
+OURS = frozenset({"by", "kind", "origin", "place", "purpose", "field", "channel", "meaning"})
+"""Keys whose values are words of this program, whatever a contact is called."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ class _Whom:
         """A JSON value in which the name stands no more."""
         match value:
             case str():
-                return re.sub(re.escape(self.name), GONE, value, flags=re.IGNORECASE) if self.name else value
+                whole = rf"(?<!\w){re.escape(self.name)}(?!\w)"  # Al is not in `total`
+                return re.sub(whole, GONE, value, flags=re.IGNORECASE) if self.name else value
             case dict():
-                return {key: self.without(each) for key, each in value.items()}
+                return {key: each if key in OURS else self.without(each) for key, each in value.items()}
             case list():
                 return [self.without(each) for each in value]
             case _:
