@@ -15,8 +15,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 SEEDS ?= 2
 FIRST ?= 1
-# Two workers fit the smallest machine; a file's tests stay together, so they may share a daemon.
-WORKERS ?= 2
+# Stories mostly wait, so three workers fit two cores; a file's tests stay together, so they may share a daemon.
+WORKERS ?= 3
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

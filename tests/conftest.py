@@ -12,16 +12,22 @@ import pytest
 from tests.contract.tally import TALLIES, Tally
 
 SENT_HOME = "wire"
+LEVEL = logging.getLogger().level
+"""At the start, before anything has set up logs."""
 
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
     """A command that sets up the logs of its process must not quiet those that a later test reads."""
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
+    _untouched()  # what a whole module shares may have run a command before
     yield
-    root.setLevel(level)
-    for handler in [one for one in root.handlers if one not in handlers and type(one).__module__.startswith("psa_")]:
+    _untouched()
+
+
+def _untouched() -> None:
+    root = logging.getLogger()
+    root.setLevel(LEVEL)
+    for handler in [one for one in root.handlers if type(one).__module__.startswith("psa_")]:
         root.removeHandler(handler)
 
 

@@ -33,6 +33,7 @@ async def read_all(connector: Connector, psa: Sandbox) -> None:
     """Whatever can be read."""
     await connector.check()
     await connector.directory()
+    await connector.expected(LONG_AGO)
     pages = [page async for page in connector.changes(connector.cursor_at(LONG_AGO))]
     for ticket in pages[0].tickets[:10]:
         await connector.messages(ticket)
