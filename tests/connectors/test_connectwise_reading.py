@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from psa_copilot import AppointmentKind, Http, NotFound, Origin
+from psa_copilot import AppointmentKind, ChangeField, Field, Http, NotFound, Origin
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.sandbox.psa import Answer, Request
 from psa_copilot.text.markup import LONGEST
@@ -190,6 +190,15 @@ async def test_a_quiet_write_leaves_the_sla_line_as_it_was(
     psa.switch(sla_restart_on_update=True)
     (await human.patch(f"/service/tickets/{number}", json=replace("summary", "Tray 4"))).raise_for_status()
     assert (await cw.ticket(ref(number))).sla_state != before.sla_state
+
+
+async def test_our_own_writes_tell_how_the_sla_stands_after_them(psa: Sandbox, cw: ConnectWise) -> None:
+    number = psa.inject({"title": "Tray 2", "board": "Help Desk", "status": "New", "priority": "P1"})
+    before = await cw.ticket(ref(number))
+    title = ChangeField(field=Field.TITLE, was="Tray 2", to="Tray 3", because="a test")
+    assert (await cw.apply(ref(number), title, "")).sla_state == before.sla_state != ""
+    status = ChangeField(field=Field.STATUS, was="New", to="In Progress", because="a test")
+    assert (await cw.apply(ref(number), status, "")).sla_state != before.sla_state
 
 
 async def test_a_promise_counts_where_the_words_cannot_be_read(psa: Sandbox, cw: ConnectWise) -> None:

@@ -164,3 +164,17 @@ async def test_an_appointment_that_ends_before_it_begins_is_refused_unasked(psa:
     with pytest.raises(Rejected, match="end before it begins"):
         await halo.apply(ref(1001), Book(person="Ines Dahl", starts=starts, ends=starts - HOUR, because="a test"), "")
     assert len(psa.log()) == asked
+
+
+# Fields
+
+
+async def test_how_the_sla_stands_is_told_with_each_field_that_is_set(psa: Sandbox, halo: HaloPsa) -> None:
+    number = psa.inject({"title": "Till"})
+    before = await halo.ticket(ref(number))
+    quiet = await halo.apply(ref(number), change(Field.TITLE, "Till 2 is slow"), "")
+    assert before.sla_state
+    assert quiet.sla_state == before.sla_state
+    urgent = next(one.name for one in (await halo.directory()).priorities if one.name != before.priority)
+    moved = await halo.apply(ref(number), change(Field.PRIORITY, urgent), "")
+    assert moved.sla_state == (await halo.ticket(ref(number))).sla_state

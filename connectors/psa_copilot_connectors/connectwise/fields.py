@@ -163,4 +163,4 @@ def _empties(operation: Row) -> bool:
 
 
 def _receipt(ticket: Ticket, name: Field) -> Receipt:
-    return Receipt(value=ticket.field(name), at=ticket.updated_at)
+    return Receipt(value=ticket.field(name), sla_state=ticket.sla_state, at=ticket.updated_at)

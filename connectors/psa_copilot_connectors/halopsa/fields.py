@@ -128,4 +128,4 @@ def _has(ticket: Ticket, wanted: Mapping[Field, str]) -> bool:
 
 
 def _receipt(ticket: Ticket, name: Field) -> Receipt:
-    return Receipt(value=ticket.field(name), at=ticket.updated_at)
+    return Receipt(value=ticket.field(name), sla_state=ticket.sla_state, at=ticket.updated_at)
