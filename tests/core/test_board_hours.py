@@ -58,6 +58,7 @@ def case(folder: Path, wish: Action, now: datetime) -> Case:
         (ASSIGN, NIGHT, False),
         (moves("Projects"), NIGHT, False),
         (moves("Partner"), NIGHT, True),
+        (moves("Board without hours"), NIGHT, False),
         (moves("Partner"), NOON, True),
     ],
 )

@@ -98,10 +98,11 @@ class Assist(Plugin):
     async def _reply(self, thread: Thread, known: Sequence[Solved], tools: Tools) -> str:
         """A model's, where there is one; else the one question that an earlier solution asks.
 
-        A model is shown this client's words alone: what another client lets a model see is not this one's to say.
+        A model is shown this client's words alone, as the customer could read them: what another client lets a model
+        see is not this one's to say, and a reply passes on nothing internal.
         """
         material = tools.text.transcript(thread, public_only=True)
-        earlier = "\n".join(f"Earlier, {one.name}: {one.solution}" for one in known if one.own)
+        earlier = "\n".join(f"Earlier, {one.name}: {one.for_customers}" for one in known if one.for_customers)
         answer = await tools.llm.ask(REPLY, f"{material}\n{earlier}", answer=Reply)
         if answer is not None:
             return " ".join(answer.text.split())

@@ -33,6 +33,8 @@ class Solved:
     cause: str
     score: float
     shared: tuple[str, ...]
+    for_customers: str = ""
+    """The solution as far as the customer could read it there."""
 
     @property
     def name(self) -> str:
@@ -70,7 +72,8 @@ def _told(
         names = _names(other, tools)
         known = tools.text.opening(thread).whole
         solution, cause = (_nameless(tools.text.redacted(said, names), known) for said in (solution, cause))
-    return Solved(ticket, own, _short(solution), _short(cause), score, shared) if solution else None
+    public = _bare(tools.text.resolution(tools.text.public(other)).resolution) if own else ""
+    return Solved(ticket, own, _short(solution), _short(cause), score, shared, _short(public)) if solution else None
 
 
 def _names(other: Thread, tools: Tools) -> list[str]:

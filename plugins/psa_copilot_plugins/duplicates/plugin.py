@@ -54,7 +54,9 @@ class Duplicates(Plugin):
         ticket = thread.ticket
         if ticket.parent or ticket.merged_into or not is_open(ticket) or tools.standing.confidential:
             return []
-        others = tools.tickets.recent_of_company(ticket, ticket.opened_at - self.settings.window)
+        # Who reads a board reads what its tickets cite; another one may not be theirs to see.
+        since = ticket.opened_at - self.settings.window
+        others = [one for one in tools.tickets.recent_of_company(ticket, since) if one.board == ticket.board]
         storm = self._storm(ticket, others, tools)
         if storm:
             return [] if self._was(tools, ANSWERED) else self._child(ticket, storm)
@@ -65,11 +67,11 @@ class Duplicates(Plugin):
 
     def find(self, now: datetime, tickets: Iterable[Standing]) -> Iterable[Found]:
         """The first ones of a storm came before it was one: they are looked at again when it is."""
-        groups: dict[tuple[str, str], list[Ticket]] = defaultdict(list)
+        groups: dict[tuple[str, str, str], list[Ticket]] = defaultdict(list)
         for one in tickets:
             ticket = one.ticket
             if ticket.origin is Origin.ALERT and not ticket.parent and now - ticket.opened_at <= self.settings.window:
-                groups[ticket.company_id, ticket.title.casefold()].append(ticket)
+                groups[ticket.company_id, ticket.board, ticket.title.casefold()].append(ticket)
         for group in groups.values():
             for storm in _storms(sorted(group, key=_age), self.settings):
                 yield from (self._found(ticket, storm[0]) for ticket in storm[1:])

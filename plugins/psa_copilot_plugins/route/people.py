@@ -151,6 +151,7 @@ def _same(one: str, other: str) -> bool:
 def _skilled(pool: Pool, ticket: Ticket, case: Case, tools: Tools, settings: RouteSettings) -> Pool:
     """Those whose declared skills the ticket asks for; the most of them where they differ."""
     skills = {name.casefold(): told for name, told in settings.skills.items()}
+    case, _ = tools.text.without_orders_to_software(case, tuple(skills))
     said = frozenset(tools.text.content_words(case.whole))
     fitting = {
         one.person.identifier: [skill for skill in sorted(skills.get(one.person.identifier.casefold(), ()))

@@ -187,11 +187,12 @@ def _on_shift(case: Case) -> Verdict | None:
 def may_write_now(case: Case) -> bool:
     """Outside a board's hours only what is urgent and already in a human's hands is written to.
 
-    A ticket may leave a closed board for one that is open: there somebody is on duty.
+    A ticket may leave a closed board for one whose hours say that somebody is on duty there now; of a board without
+    hours nobody has said so.
     """
-    boards = {case.ticket.board, _board_after(case)}
-    calendars = [case.line.calendars.of(board, case.ticket.company) for board in boards]
-    if any(calendar.always_open or calendar.is_open(case.now) for calendar in calendars):
+    here = case.line.calendars.of(case.ticket.board, case.ticket.company)
+    there = case.line.calendars.of(_board_after(case), case.ticket.company)
+    if here.always_open or here.is_open(case.now) or (not there.always_open and there.is_open(case.now)):
         return True
     urgent = case.ticket.priority_level == 1 or is_security(case.ticket, case.desk)
     return urgent and any(message.by is ActorClass.TECHNICIAN for message in case.thread.messages)

@@ -224,7 +224,7 @@ class Dispatch:
         tx, enabled, thread, line, wish = case.tx, case.plugin, case.thread, case.line, case.wish
         if verdict.trips_breaker:
             self._trip(tx, enabled, line, verdict, case.now)
-        decision = _decision(thread, case.ticket, enabled.name, run_id, _kept(wish, verdict), verdict, case.now)
+        decision = _decision(thread, case.ticket, enabled.name, run_id, kept(wish, verdict), verdict, case.now)
         decision.because, decision.evidence = wish.because, list(wish.evidence)
         decision.confidence, decision.happened_at = wish.confidence, case.happened_at
         decision.expires = case.now + (SUGGESTION_LIFE if verdict.verdict == "suggested" else time_to_live(case))
@@ -373,10 +373,10 @@ def _foreign(wish: Action, thread: Thread) -> Verdict | None:
     return Verdict("dropped", f"{wish.ticket} does not belong to this thread")
 
 
-def _kept(wish: Action, verdict: Verdict) -> dict[str, Any]:
+def kept(wish: Action, verdict: Verdict) -> dict[str, Any]:
     """The wish as the ledger keeps it."""
-    kept = wish.model_dump(mode="json")
-    return kept | {name: "(confidential)" for name in ("body", "to", "was") if verdict.hides and name in kept}
+    told = wish.model_dump(mode="json")
+    return told | {name: "(confidential)" for name in ("body", "to", "was") if verdict.hides and name in told}
 
 
 def _together(judged: list[tuple[Case, Verdict]]) -> list[tuple[Case, Verdict]]:

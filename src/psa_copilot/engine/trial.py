@@ -8,7 +8,7 @@ from typing import Any
 
 from psa_copilot.actions import Action, Opinion, Reason
 from psa_copilot.config import Config, EnabledPlugin
-from psa_copilot.engine.dispatch import Dispatch, body_of
+from psa_copilot.engine.dispatch import Dispatch, body_of, kept
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.policy import judge, stopped
 from psa_copilot.errors import CopilotError
@@ -20,6 +20,7 @@ from psa_copilot.text.clean import own_words
 
 MOST_REASONS = 3
 LONGEST_QUOTE = 80
+HIDDEN = "(confidential)"
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ def _judged(
     with store.reading() as tx:
         verdict = judge(dispatch.case(tx, plugin, thread, line, wish, None))
     return TrialWish(
-        wish.model_dump(mode="json"),
-        body_of(wish),
+        kept(wish, verdict),
+        HIDDEN if verdict.hides else body_of(wish),
         wish.because,
-        reasons(wish, thread),
+        () if verdict.hides else reasons(wish, thread),
         list(wish.evidence),
         wish.confidence,
         wish.opinions,

@@ -79,7 +79,7 @@ class Score:
     @property
     def offered(self) -> list[tuple[float, bool]]:
         """The same of what a bar would have let through, were it low enough."""
-        return [(one.confidence or 1.0, one.right) for one in self.answers if not one.declined]
+        return [(_sureness(one), one.right) for one in self.answers if not one.declined]
 
     def line(self) -> dict[str, object]:
         """As programs get it."""
@@ -179,13 +179,18 @@ def _representative(decisions: Iterable[Decision]) -> dict[tuple[str, str, str],
     return found
 
 
+def _sureness(one: Answer) -> float:
+    """What is declared rather than guessed has no confidence, and every bar lets it through."""
+    return 1.0 if one.confidence is None else one.confidence
+
+
 def _score(plugin: str, name: str, board: str, answers: Sequence[Answer], written: set[tuple[str, str, str]]) -> Score:
     answers = sorted((one for one in answers if board in (ALL, one.board)), key=lambda one: (one.at, one.ticket))
     decided = [one for one in answers if one.decided]
     right = sum(one.right for one in decided)
     low, high = figures.wilson(right, len(decided)) if decided else (None, None)
     sure = [(one.confidence, one.right) for one in answers if one.confidence is not None]
-    offered = [(one.confidence or 1.0, one.right) for one in answers if not one.declined]
+    offered = [(_sureness(one), one.right) for one in answers if not one.declined]
     return Score(
         plugin=plugin,
         field=name,

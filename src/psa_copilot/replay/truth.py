@@ -13,6 +13,7 @@ from psa_copilot.replay.values import SCORED, Decision, Truth
 from psa_copilot.store import Store
 
 NO_HUMAN = (ActorClass.COPILOT, ActorClass.SYSTEM, ActorClass.INTEGRATION)
+BY_PROGRAMS = (ActorClass.COPILOT, ActorClass.INTEGRATION)
 DONE = (Meaning.RESOLVED, Meaning.CLOSED)
 
 
@@ -33,6 +34,8 @@ class Truths:
         if not later:
             return Truth(stood, stood, changed=False) if stood and is_done else None
         final = later[-1].after or ""
+        if later[-1].actor_class in BY_PROGRAMS:
+            return None  # ours, or another program's: it grades nobody, though the ticket was closed with it
         if not final or not (is_done or _is_humans(later[-1])):
             return None
         first = next((event.after for event in chosen if event.after), final)

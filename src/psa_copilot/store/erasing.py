@@ -88,11 +88,19 @@ def erase_contact(session: Session, connection: str, name: str) -> Erased:
 def _tickets(session: Session, connection: str, whom: _Whom) -> Iterator[TicketRow]:
     """The contact's tickets, already without the name."""
     value = col(TicketRow.value)
-    theirs = or_(value["contact_id"].as_string().in_(sorted(whom.ids)), value["contact"].as_string().ilike(whom.name))
+    theirs = or_(
+        value["contact_id"].as_string().in_(sorted(whom.ids)),
+        value["contact"].as_string().ilike(_exactly(whom.name), escape="\\"),
+    )
     for row in session.exec(select(TicketRow).where(TicketRow.connection == connection, theirs)).all():
         row.value = whom.without(row.value) | {"contact": "", "contact_id": ""}
         session.add(row)
         yield row
+
+
+def _exactly(name: str) -> str:
+    """A name for LIKE, in which nothing stands for anything else."""
+    return re.sub(r"([%_\\])", r"\\\1", name)
 
 
 def _blank_messages(session: Session, connection: str, ids: list[str], whom: _Whom) -> int:
