@@ -183,7 +183,7 @@ async def test_a_tight_rate_is_kept_through_an_outage(tmp_path: Path, monkeypatc
             await until(lambda: len(recaps(psa)) == TICKETS, WITHIN, "a recap on each ticket")
             most, passed = most_in_a_minute(psa.log()), (at(psa.log()[-1]) - at(psa.log()[0])).total_seconds()
             print(f"{len(psa.log())} requests in {passed:.0f} s, most in 60 s: {most} of {rate}")  # noqa: T201 - figures to look at
-            assert most > 0.8 * rate, "the rate was in nobody's way"
+            assert most > 0.7 * rate, "the rate was in nobody's way"  # background work leaves a part of it
             assert most <= rate
 
 
