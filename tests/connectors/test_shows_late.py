@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from psa_copilot.actions import AddNote
 from psa_copilot.clock import Clock
 from psa_copilot.connector import Delivery
 from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.sync import Sync
 from psa_copilot.http import Http
+from psa_copilot.markers import new_marker, signed
 from psa_copilot.models import Pulled, Ref, Ticket
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.store import Store
@@ -111,6 +113,27 @@ async def test_a_reply_that_does_not_show_yet_is_read_when_it_does(
     later(psa, clock, 60)
     await sync.look_again()
     assert len(psa.log()) == asked  # explained: nobody looks for more
+
+
+async def test_a_note_of_ours_does_not_explain_what_a_customer_wrote_in_the_same_moment(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin
+) -> None:
+    sync = begin()
+    await sync.contact()
+    ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
+    await sync.poll()
+    later(psa, clock, 60)
+    psa.speed(0.0001)
+    marker = new_marker()
+    note = AddNote(body=signed("Recap: jammed.", "summarize", marker), because="a test")
+    await sync.line.connector.apply(sync.line.ref(str(ticket)), note, marker)
+    psa.switch(read_lag=LAG)
+    psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
+    await sync.poll()
+    assert len(said(store, ticket)) == 2
+    later(psa, clock, LAG)
+    await sync.look_again()
+    assert said(store, ticket)[-1] == "Still jammed."
 
 
 async def test_a_process_that_was_killed_in_doubt_leaves_it_to_the_next(

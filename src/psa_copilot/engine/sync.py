@@ -385,11 +385,16 @@ class Sync:
     # -- what shows late -------------------------------------------------------------------------------------
 
     def _doubt(self, pulled: Pulled, look: Look) -> None:
-        """A stamp that no message explains may be that of one that does not show yet: it is looked for again."""
+        """A stamp that no message explains may be that of one that does not show yet: it is looked for again.
+
+        A note of ours explains nothing: somebody may have written in the same moment.
+        """
         ticket, key = pulled.ticket, pulled.ticket.ref.remote_id
         self._doubts.pop(key, None)
         age, grace = look.psa_now - ticket.updated_at, self.line.settings.write_grace
-        newest = max((message.edited_at or message.sent_at for message in pulled.messages), default=None)
+        us = self.line.ourselves.casefold()
+        others = [message for message in pulled.messages if not us or message.author_id.casefold() != us]
+        newest = max((message.edited_at or message.sent_at for message in others), default=None)
         explained = newest is not None and newest >= ticket.updated_at
         if self.line.connector.shows_late and not explained and age < grace:
             self._doubts[key] = ticket.updated_at + (min(FIRST_DOUBT, grace) if age < FIRST_DOUBT else grace)
