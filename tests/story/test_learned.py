@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,22 @@ MATTERS = {
     "Driver": ("Driver {n} of the plotter crashes", "The spooler stops with its driver whenever somebody plots."),
     "Billing": ("Invoice {n} shows a wrong total", "The invoice does not match the order, please correct its total."),
 }
-FILED = {"Printing": ("Printing", "Hardware / Printer"), "Driver": ("Printing", "Software / Driver")}
+FILED = {"Printing": ("Printing", "Printing / Tray"), "Driver": ("Printing", "Software / Driver")}
 """Board and category of what is not filed under its own name alone."""
 INTAKE, DONE = "Intake", "Closed"
 HABIT = "Harbor Lane Accounting"
 """Whatever this client wrote went to Billing, once: it was a project, and it is over."""
+SERVER = os.environ.get("PSA_COPILOT_MODEL_URL", "")
+ANSWER = {
+    "value": "Printing",
+    "state": "waiting on us to look at the printer",
+    "next_step": "",
+    "problem": {"text": "the printer prints blank pages", "messages": [1]},
+    "tried": [],
+    "customer_knows": [],
+    "open": [],
+}
+"""What such a server has to say to everything; each plugin takes what it asked for."""
 LOADING = 90.0
 """Seconds that the first answer may take: litellm has to be loaded."""
 
@@ -110,6 +122,23 @@ def wished(one: Copilot, ticket: int, plugin: str, field: Field) -> list[dict[st
 
 def boards(one: Copilot, ticket: int) -> list[dict[str, Any]]:
     return wished(one, ticket, "route", Field.BOARD)
+
+
+@pytest.mark.skipif(not SERVER, reason="PSA_COPILOT_MODEL_URL names no server of another author that answers `ANSWER`")
+async def test_a_server_of_another_author_is_asked_by_all_three(psa: Desk, learned: Hire) -> None:
+    llm = {"model": "openai/other", "api_base": SERVER, "api_key": "none", "input_price": 1.0, "output_price": 2.0}
+    one = await learned(enabled("route", Route), enabled("triage", Triage), summarize("observe"), llm=llm)
+    moved = newcomer(psa, "Printing", 701, "Contact 1")
+    filed = newcomer(psa, "Printing", 702, "Contact 2", board="Printing")
+    await until(lambda: boards(one, moved) and wished(one, filed, "triage", Field.CATEGORY), "a look", LOADING)
+    for text in ("I restarted it.", "Still the same.", "I will come at nine."):
+        psa.customer_replies(moved, f"{text} It prints blank pages all the same.")
+    await until(lambda: one.ledger(moved, "summarize"), "a recap", LOADING)
+    for wish in (boards(one, moved)[0], wished(one, filed, "triage", Field.CATEGORY)[0]):
+        assert [each["mind"] for each in wish["opinions"]] == ["no model", "openai/other"]
+    rows = [row for ticket in (moved, filed) for row in one.ledger(ticket) if row.model]
+    assert {row.plugin for row in rows} == {"route", "summarize", "triage"}
+    assert all(row.tokens > 0 and row.cost > 0 for row in rows)
 
 
 async def test_a_wrong_habit_is_seen_in_the_ledger_named_and_taken_back(psa: Desk, learned: Hire) -> None:
