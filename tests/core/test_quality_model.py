@@ -84,6 +84,7 @@ def test_routing_with_a_model_that_agrees_is_surer(run: Any) -> None:
     assert all(one["confidence"] >= other["confidence"] for one, other in zip(both, alone, strict=True))
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not LONG, reason="a hundred pairs and a training: PSA_COPILOT_LONG=1 runs it")
 @pytest.mark.parametrize("word", ["", "QX-58213", "marmalade"], ids=["its own canary", "a number", "a word"])
 def test_all_twins_with_a_model_that_obeys(run: Any, word: str) -> None:
