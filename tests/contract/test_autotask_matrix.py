@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from psa_copilot.actions import Action, AddNote, LinkTo, Receipt
+from psa_copilot.actions import AddNote, LinkTo
 from psa_copilot.connector import Connector
 from psa_copilot.errors import Rejected
-from psa_copilot.http import Http
 from psa_copilot.models import Ref
-from psa_copilot.sandbox import Sandbox, running
-from psa_copilot.testing.contract import SPEED, ConnectorContract
 from psa_copilot_connectors.autotask import Autotask
 from psa_copilot_connectors.autotask.sandbox import AutotaskSandbox
 from psa_copilot_connectors.autotask.sandbox.switches import PLANTED, RIGHTS, SIDE_EFFECTS
 from tests.connectors.autotask_desk import KEYS
+from tests.contract.switched import Position, Switched
 
-Position = dict[str, object]
 HARMLESS = frozenset({"rule_adds_note", "rule_adds_time", "rule_note_sets_status"}) | {
     name for name in SIDE_EFFECTS if name.startswith("sla_")
 }
@@ -44,7 +40,6 @@ BEYOND_US = (
 finds it, or that it is told by name and nothing is written."""
 MORE: Position = {"read_lag": 3.0, "kept_pages": 1.0, "hourly_limit": 0.0, "thread_limit": 0.0}
 """Positions of switches that have no list of them."""
-A_WHILE = "4s"
 if not os.environ.get("PSA_COPILOT_MATRIX"):
     pytest.skip("opt in with PSA_COPILOT_MATRIX=1, which takes half an hour", allow_module_level=True)
 
@@ -59,21 +54,10 @@ def positions() -> list[Position]:
     return found
 
 
-class Patient(Autotask):
-    """Looks at what it has written once that shows."""
-
-    psa: Sandbox
-
-    async def apply(self, ref: Ref, action: Action, marker: str) -> Receipt:
-        try:
-            return await super().apply(ref, action, marker)
-        finally:
-            self.psa.advance(A_WHILE)
-
-
-class TestAutotaskWithEachSwitch(ConnectorContract):
+class TestAutotaskWithEachSwitch(Switched):
     connector_class = Autotask
     sandbox_class = AutotaskSandbox
+    late = "read_lag"
     ties = 20
 
     def settings(self, url: str) -> dict[str, object]:
@@ -83,29 +67,6 @@ class TestAutotaskWithEachSwitch(ConnectorContract):
     def position(self, request: pytest.FixtureRequest) -> Position:
         told: Position = request.param
         return told
-
-    @pytest.fixture
-    def psa(self, position: Position, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-        with running(AutotaskSandbox, switches=position) as sandbox:
-            sandbox.speed(SPEED)
-            if "read_lag" in position:
-                inject = sandbox.inject
-
-                def injected(*what: Any) -> int:
-                    made = inject(*what)
-                    sandbox.advance(A_WHILE)
-                    return made
-
-                monkeypatch.setattr(sandbox, "inject", injected)
-            yield sandbox
-
-    def connected(self, psa: Any, http: Http, **more: object) -> Connector:
-        connector = super().connected(psa, http, **more)
-        if not psa.switches()["read_lag"]["value"]:
-            return connector
-        patient = Patient(Autotask.Settings.model_validate({**self.settings(psa.url), **more}), http)
-        patient.psa = psa
-        return patient
 
     async def note(self, psa: Any, connector: Connector) -> tuple[Ref, AddNote, str]:
         """Where only those who are on a ticket can be booked for it, somebody is."""

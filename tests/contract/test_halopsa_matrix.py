@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from psa_copilot.actions import Action, EditNote, Receipt
+from psa_copilot.actions import EditNote
 from psa_copilot.connector import Connector
 from psa_copilot.errors import Forged, Rejected
-from psa_copilot.http import Http
 from psa_copilot.markers import signed
-from psa_copilot.models import Ref
-from psa_copilot.sandbox import Sandbox, running
-from psa_copilot.testing.contract import SPEED, ConnectorContract
+from psa_copilot.sandbox import Sandbox
 from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.halopsa import HaloPsa
 from psa_copilot_connectors.halopsa.sandbox import TRAPS, HaloPsaSandbox
 from psa_copilot_connectors.halopsa.sandbox.switches import PLANTED
+from tests.contract.switched import Position, Switched
 
-Position = dict[str, object]
 BEYOND_US = frozenset({*TRAPS, *PLANTED, "status_mails", "type_charges", "keys_rotated", "agent_disabled"})
 """Outcomes, statuses and rates that do more, a secret that is none, and what nothing can stop: each has tests of its
 own, that `check` names it or the canary finds it, and that nothing is written then."""
@@ -34,7 +30,6 @@ ON_US: Position = {"rules_on": "api"}
 """Where rules mail whoever writes, the mails about people's own deeds are not ours to count."""
 SIDE_EFFECTS: Position = {"all_side_effects": True, "system_actions": True, "type_sets_status": True, **ON_US}
 NO_EDITS = ({"action_edit": "refused"}, {"action_edit": "another"})
-A_WHILE = "4s"
 if not os.environ.get("PSA_COPILOT_MATRIX"):
     pytest.skip("opt in with PSA_COPILOT_MATRIX=1, which takes half an hour", allow_module_level=True)
 
@@ -50,21 +45,10 @@ def positions() -> list[Position]:
     return [*found, SIDE_EFFECTS]
 
 
-class Patient(HaloPsa):
-    """Looks at what it has written once that shows."""
-
-    psa: Sandbox
-
-    async def apply(self, ref: Ref, action: Action, marker: str) -> Receipt:
-        try:
-            return await super().apply(ref, action, marker)
-        finally:
-            self.psa.advance(A_WHILE)
-
-
-class TestHaloPsaWithEachSwitch(ConnectorContract):
+class TestHaloPsaWithEachSwitch(Switched):
     connector_class = HaloPsa
     sandbox_class = HaloPsaSandbox
+    late = "late_visibility"
     ties = 20
 
     @pytest.fixture(params=positions(), ids=lambda one: ",".join(f"{name}={value}" for name, value in one.items()))
@@ -75,29 +59,6 @@ class TestHaloPsaWithEachSwitch(ConnectorContract):
 
     def settings(self, url: str) -> dict[str, object]:
         return {"use": "halopsa", "url": url, "client_id": "id", "client_secret": "secret", **self.told}
-
-    @pytest.fixture
-    def psa(self, position: Position, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-        with running(HaloPsaSandbox, switches=position) as sandbox:
-            sandbox.speed(SPEED)
-            if "late_visibility" in position:
-                inject = sandbox.inject
-
-                def injected(*what: Any) -> int:
-                    made = inject(*what)
-                    sandbox.advance(A_WHILE)
-                    return made
-
-                monkeypatch.setattr(sandbox, "inject", injected)
-            yield sandbox
-
-    def connected(self, psa: Any, http: Http, **more: object) -> Connector:
-        connector = super().connected(psa, http, **more)
-        if not psa.switches()["late_visibility"]["value"]:
-            return connector
-        patient = Patient(HaloPsa.Settings.model_validate({**self.settings(psa.url), **more}), http)
-        patient.psa = psa
-        return patient
 
     async def test_a_note_of_ours_gets_new_words(  # type: ignore[override] # the position comes beside
         self, psa: Any, connector: Connector, position: Position

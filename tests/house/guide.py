@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.core.test_doctor import answers, free_port
-from tests.house.stranger import Environment, until
+from tests.house.stranger import Environment, built, furnished, until
+from tests.house.tree import ROOT
 
 PORTS = ("8765", "8766")
 """The sandbox's and the daemon's, on every page."""
@@ -96,3 +97,17 @@ class Reader:
 
     def _shell(self, script: str) -> subprocess.CompletedProcess[str]:
         return self.environment.run("bash", "-euc", script, cwd=self.folder)
+
+
+def follow_whole(page: Path, room: Path) -> None:
+    """Do all that a page says, from an empty folder, in an environment that has us and nothing else of ours."""
+    environment = furnished(room / "venv")
+    environment.pip("--no-deps", "--no-index", str(built(ROOT, room)))
+    folder = room / "author"
+    folder.mkdir()
+    followed = [block for block in blocks(page) if block.mark != "setup"]
+    with ExitStack() as terminals:
+        reader = Reader(environment, folder, terminals)
+        for block in followed:
+            reader.follow(block)
+    assert {block.language for block in followed} == {"toml", "python", "json", "yaml", "sh", "text"}

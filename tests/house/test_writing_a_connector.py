@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.house.guide import Reader, blocks
-from tests.house.stranger import built, furnished
+from tests.house.guide import blocks, follow_whole
 from tests.house.tree import ROOT, project_files
 
 PAGE = ROOT / "docs/writing-a-connector.md"
@@ -18,16 +16,7 @@ TRIED_WITH = {"config.yaml", "desk/desk.json", "desk/tickets/4711.json"}
 
 @pytest.mark.timeout(400)
 def test_the_page_works_from_the_first_step_to_the_last(tmp_path: Path) -> None:
-    environment = furnished(tmp_path / "venv")
-    environment.pip("--no-deps", "--no-index", str(built(ROOT, tmp_path)))
-    folder = tmp_path / "connector"
-    folder.mkdir()
-    followed = [block for block in blocks(PAGE) if block.mark != "setup"]
-    with ExitStack() as terminals:
-        reader = Reader(environment, folder, terminals)
-        for block in followed:
-            reader.follow(block)
-    assert {block.language for block in followed} == {"toml", "python", "json", "yaml", "sh", "text"}
+    follow_whole(PAGE, tmp_path)
 
 
 def test_the_example_is_what_the_page_makes() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.house.guide import Reader, blocks, says
-from tests.house.stranger import built, furnished
+from tests.house.guide import blocks, follow_whole, says
 from tests.house.tree import ROOT
 
 PAGE = ROOT / "docs/writing-a-plugin.md"
@@ -16,16 +14,7 @@ PAGE = ROOT / "docs/writing-a-plugin.md"
 
 @pytest.mark.timeout(400)
 def test_the_page_works_from_the_first_step_to_the_last(tmp_path: Path) -> None:
-    environment = furnished(tmp_path / "venv")
-    environment.pip("--no-deps", "--no-index", str(built(ROOT, tmp_path)))
-    folder = tmp_path / "plugin"
-    folder.mkdir()
-    followed = [block for block in blocks(PAGE) if block.mark != "setup"]
-    with ExitStack() as terminals:
-        reader = Reader(environment, folder, terminals)
-        for block in followed:
-            reader.follow(block)
-    assert {block.language for block in followed} == {"toml", "python", "json", "yaml", "sh", "text"}
+    follow_whole(PAGE, tmp_path)
 
 
 def test_setup_names_files_that_are_there() -> None:
