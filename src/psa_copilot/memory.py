@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import pydantic
 
 from psa_copilot.models import Field, Moment, Ref, Ticket, Value
+from psa_copilot.text import Case
 
 if TYPE_CHECKING:  # these need numpy, which a daemon without learning plugins never loads
     from psa_copilot.text.classifier import Classifier
@@ -62,6 +63,11 @@ class Outcome(Value):
     reopened: bool = False
     sla_missed: bool | None = None
     corrections: tuple[Correction, ...] = ()
+
+    @property
+    def case(self) -> Case:
+        """What a value is chosen from: the same as `Text.opening` of its thread."""
+        return Case(self.title, self.text, self.contact)
 
 
 class Rule(Value):

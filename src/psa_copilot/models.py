@@ -60,6 +60,10 @@ class Meaning(StrEnum):
     STOP = "stop"
 
 
+OVER = (Meaning.RESOLVED, Meaning.CLOSED)
+"""Meanings of a status under which nobody works on a ticket any more."""
+
+
 class ActorClass(StrEnum):
     """Who did it. Only some of them count as activity."""
 
@@ -225,6 +229,11 @@ class Ticket(Value):
     updated_by: str = ""
     """Identifier of who changed it last, where the PSA tells."""
     url: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is resolved or closed, as far as its status and what that means tell."""
+        return self.is_closed or self.meaning in OVER
 
     def field(self, name: Field) -> str:
         """The present value of one of the tracked fields."""

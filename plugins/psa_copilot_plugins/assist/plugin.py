@@ -25,7 +25,7 @@ from psa_copilot import (
     Ticket,
     Tools,
 )
-from psa_copilot_plugins.assist.recall import Solved, about, contact_tickets, devices, is_over, solved
+from psa_copilot_plugins.assist.recall import Solved, about, contact_tickets, devices, solved
 
 FIRST_LINE = 100
 MOST_TICKETS = 3
@@ -60,7 +60,7 @@ class Assist(Plugin):
     settings: Settings
 
     async def run(self, change: Change, thread: Thread, tools: Tools) -> list[Action]:
-        if tools.standing.confidential or is_over(thread.ticket) or not tools.text.opening(thread).whole.strip():
+        if tools.standing.confidential or thread.ticket.is_over or not tools.text.opening(thread).whole.strip():
             return []
         known = solved(
             thread, tools, self.settings.likeness, across=self.settings.across_clients, most=self.settings.most

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from psa_copilot import Meaning, Thread, Ticket, Tools
+from psa_copilot import Thread, Ticket, Tools
 
-OVER = (Meaning.RESOLVED, Meaning.CLOSED)
 DEVICES = ("host", "path")
 LONGEST = 160
 """Characters of one solution."""
@@ -98,8 +97,6 @@ def _nameless(said: str, known: str) -> str:
 def contact_tickets(thread: Thread, tools: Tools, span: timedelta) -> list[Ticket]:
     """The contact's other tickets on this board, newest first."""
     ticket = thread.ticket
-    if ticket.updated_at < ticket.opened_at:
-        return []
     others = tools.tickets.recent_of_contact(ticket, tools.now - span)
     return [other for other in others if other.board == ticket.board]
 
@@ -122,11 +119,6 @@ def _devices(tickets: Sequence[Ticket], tools: Tools) -> Iterator[str]:
         if thread is not None:
             said = tools.text.opening(thread).whole
             yield from (entity.text for entity in tools.text.entities(said) if entity.kind in DEVICES)
-
-
-def is_over(ticket: Ticket) -> bool:
-    """Whether it is resolved or closed."""
-    return ticket.is_closed or ticket.meaning in OVER
 
 
 def _bare(text: str) -> str:

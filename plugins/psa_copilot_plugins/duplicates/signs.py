@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from psa_copilot import Meaning, Thread, Ticket, Tools
+from psa_copilot import Thread, Ticket, Tools
 
-OVER = (Meaning.RESOLVED, Meaning.CLOSED)
 DEVICES = ("host", "ip", "mac", "path")
 SURE, LIKELY = 0.95, 0.9
 LOOKED_INTO = 30
@@ -27,7 +26,7 @@ class Sign:
 
 def is_open(ticket: Ticket) -> bool:
     """Whether work on it goes on: nothing is attached to what is over."""
-    return not ticket.is_closed and ticket.meaning not in OVER and not ticket.merged_into
+    return not ticket.is_over and not ticket.merged_into
 
 
 def by_rule(thread: Thread, others: list[Ticket], tools: Tools) -> Iterator[Sign]:

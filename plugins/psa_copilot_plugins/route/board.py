@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from psa_copilot import (
     Best,
-    Case,
     Example,
     Field,
     Notebook,
@@ -64,15 +63,10 @@ async def choose(thread: Thread, tools: Tools, settings: RouteSettings) -> Best 
     )
 
 
-def case_of(outcome: Outcome) -> Case:
-    """A ticket as learning reads it: the same as `Text.opening` of its thread."""
-    return Case(outcome.title, outcome.text, outcome.contact)
-
-
 def learn(outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> tuple[Rule, ...]:
     """Keep which board tickets end up on; the habits are handed back."""
     known = [one for one in outcomes if one.settled.get(Field.BOARD)]
-    examples = [Example(str(one.ref), case_of(one), one.settled[Field.BOARD]) for one in known]
+    examples = [Example(str(one.ref), one.case, one.settled[Field.BOARD]) for one in known]
     choices = text.learned_choices(examples)
     notebook.keep(CHOICES, choices)
     sightings = [Sighting.of(one, Field.BOARD, choices.unseen.get(str(one.ref), "")) for one in known]

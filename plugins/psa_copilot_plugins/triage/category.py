@@ -140,10 +140,7 @@ def learn(outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> tuple[
     unseen: dict[str, str] = {}
     for level, name in enumerate(CHOICES):
         deep = [one for one in known if len(heads(one.settled[Field.CATEGORY])) > level]
-        examples = [
-            Example(str(one.ref), Case(one.title, one.text, one.contact), heads(one.settled[Field.CATEGORY])[level])
-            for one in deep
-        ]
+        examples = [Example(str(one.ref), one.case, heads(one.settled[Field.CATEGORY])[level]) for one in deep]
         if examples:
             choices = text.learned_choices(examples)
             notebook.keep(name, choices)

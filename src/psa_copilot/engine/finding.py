@@ -13,7 +13,7 @@ from psa_copilot.desk import Desk, is_among
 from psa_copilot.engine.lines import Line
 from psa_copilot.engine.remembering import loaded, stored
 from psa_copilot.engine.views import confidential
-from psa_copilot.models import Meaning, Thread, Ticket
+from psa_copilot.models import Thread, Ticket
 from psa_copilot.plugin import Similar
 from psa_copilot.store import Store, Thing
 from psa_copilot.store.texts import START, Place
@@ -28,7 +28,6 @@ AT_ONCE = 500
 WIDE = 20
 """Times as many as asked for are looked at, since some may not be shown."""
 NAME, KIND = "similar", "index"
-OVER = (Meaning.RESOLVED, Meaning.CLOSED)
 
 
 class Follower:
@@ -132,7 +131,7 @@ class Finder:
     def _is_shown(self, ticket: Ticket, *, resolved: bool) -> bool:
         if ticket.merged_into or confidential(ticket, self._line.settings.desk):
             return False
-        return not resolved or ticket.is_closed or self._line.meaning(ticket) in OVER
+        return not resolved or self._line.is_over(ticket)
 
 
 def refresh(store: Store, connection: str, desk: Desk | None = None) -> int:

@@ -23,7 +23,7 @@ from psa_copilot.engine.lines import Line
 from psa_copilot.engine.remembering import LooseMemory
 from psa_copilot.engine.views import confidential, origin_of
 from psa_copilot.memory import Outcome
-from psa_copilot.models import Meaning, Ticket
+from psa_copilot.models import OVER, Ticket
 from psa_copilot.plugin import Plugin
 from psa_copilot.store import MemoryVersionRow, Reading, Store
 from psa_copilot.text import Text
@@ -90,11 +90,10 @@ def learns(plugin: EnabledPlugin) -> bool:
 
 def lesson(config: Config, line: Line, plugin: EnabledPlugin) -> Lesson:
     """What a plugin would learn on this connection from now."""
-    ends = (Meaning.RESOLVED, Meaning.CLOSED)
     named = {(board, status) for board, statuses in line.settings.statuses.items() for status in statuses}
     boards = line.directory.boards if line.directory else ()
     known = {(board.name, status.name) for board in boards for status in board.statuses}
-    done = frozenset(pair for pair in named | known if line.meaning_of(*pair) in ends)
+    done = frozenset(pair for pair in named | known if line.meaning_of(*pair) in OVER)
     return Lesson(config.database_path, line.name, plugin, line.settings.desk, done, line.clock.now())
 
 
@@ -184,7 +183,7 @@ class Learning:
 
 def _is_enough(news: int, last: MemoryVersionRow, now: datetime) -> bool:
     since = now - last.at
-    return since >= AGAIN_AFTER and (news >= max(AT_LEAST, SHARE * last.outcomes) or (since >= DAILY and news > 0))
+    return news >= max(AT_LEAST, SHARE * last.outcomes) or (since >= DAILY and news > 0)
 
 
 def _learn(task: Lesson) -> None:

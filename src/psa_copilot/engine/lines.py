@@ -15,7 +15,7 @@ from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.views import confidential, origin_of
 from psa_copilot.errors import AuthFailed, PsaError, RateLimited
 from psa_copilot.events import Event, Source
-from psa_copilot.models import ActorClass, Board, Directory, Meaning, Origin, Ref, Status, Thread, Ticket
+from psa_copilot.models import OVER, ActorClass, Board, Directory, Meaning, Origin, Ref, Status, Thread, Ticket
 from psa_copilot.store import Look, Transaction
 
 log = logs.get("line")
@@ -131,6 +131,10 @@ class Line:
         known = self.status(board, status)
         return self.settings.statuses.get(board, {}).get(status) or (known.meaning() if known else None)
 
+    def is_over(self, ticket: Ticket) -> bool:
+        """Whether a ticket as the mirror has it is resolved or closed."""
+        return ticket.model_copy(update={"meaning": self.meaning(ticket)}).is_over
+
     def understood(self, thread: Thread) -> Thread:
         """A thread as plugins get it: with what its statuses mean, and nothing of a confidential ticket beside it."""
         desk = self.settings.desk
@@ -164,7 +168,7 @@ def spoken_of_on(tx: Transaction, line: Line, ref: Ref) -> str:
     if cluster is None or cluster.parent == ref.remote_id:
         return ""
     parent = tx.mirror.ticket(line.ref(cluster.parent))
-    over = parent is None or line.meaning(parent) in (Meaning.RESOLVED, Meaning.CLOSED)
+    over = parent is None or line.meaning(parent) in OVER
     return "" if over else cluster.parent
 
 

@@ -226,8 +226,8 @@ def _parent(case: Case) -> Verdict | None:
     ours = is_among(parent.company, frozenset({case.desk.own_company}))
     if parent.company_id != case.ticket.company_id and not ours:
         return Verdict("dropped", f"{parent.number} is a ticket of another client")
-    is_over = parent.is_closed or case.line.meaning(parent) in (Meaning.CLOSED, Meaning.RESOLVED)
-    return Verdict("dropped", f"{parent.number} is over or merged") if is_over or parent.merged_into else None
+    gone = case.line.is_over(parent) or parent.merged_into
+    return Verdict("dropped", f"{parent.number} is over or merged") if gone else None
 
 
 def _answered(case: Case) -> Verdict | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psa_copilot.memory import Rule
@@ -19,68 +21,71 @@ if TYPE_CHECKING:
 CHOICES, RISK = "choices", "risk"
 
 
-class StoredMemory:
-    """The newest version of one plugin's memory on one connection. Unpacked once per version and process."""
+class _Things(ABC):
+    """The reading side of a memory, wherever its things are kept."""
 
-    def __init__(self, store: Store, connection: str, plugin: str) -> None:
-        self._store, self._connection, self._plugin = store, connection, plugin
-        self._version = -1
-        self._things: dict[str, Kept] = {}
+    def __init__(self) -> None:
         self._rules: tuple[Rule, ...] = ()
 
-    def renew(self) -> StoredMemory:
-        """Look whether something was learned or removed since."""
-        with self._store.reading() as tx:
-            version = tx.memories.version(self._connection, self._plugin)
-            rows = tx.memories.rules(self._connection, self._plugin)
-        if version != self._version:
-            self._version, self._things = version, {}
-        self._rules = tuple(Rule.model_validate(row.value) for row in rows)
-        return self
-
-    @property
-    def version(self) -> int:
-        """Counts up with each learning."""
-        return max(self._version, 0)
+    @abstractmethod
+    def _thing(self, name: str) -> Kept | None:
+        """What is kept under this name."""
 
     def choices(self, name: str) -> Classifier | None:
         """Which values a field gets."""
         from psa_copilot.text.classifier import Classifier
 
-        found = self._recalled(name, CHOICES)
+        found = self._thing(name)
         return found if isinstance(found, Classifier) else None
 
     def risk(self, name: str) -> Risk | None:
         """How likely something is to happen."""
         from psa_copilot.text.outcome import Risk
 
-        found = self._recalled(name, RISK)
+        found = self._thing(name)
         return found if isinstance(found, Risk) else None
 
     def rules(self) -> tuple[Rule, ...]:
         """The habits that hold."""
         return self._rules
 
-    def _recalled(self, name: str, kind: str) -> Kept | None:
+
+class StoredMemory(_Things):
+    """The newest version of one plugin's memory on one connection. Unpacked once per version and process."""
+
+    def __init__(self, store: Store, connection: str, plugin: str) -> None:
+        super().__init__()
+        self._store, self._connection, self._plugin = store, connection, plugin
+        self.version = 0
+        """Counts up with each learning."""
+        self._things: dict[str, Kept | None] = {}
+        """None: nothing is kept under that name, or nothing that this program can read."""
+
+    def renew(self) -> StoredMemory:
+        """Look whether something was learned or removed since."""
+        with self._store.reading() as tx:
+            version = tx.memories.version(self._connection, self._plugin)
+            rows = tx.memories.rules(self._connection, self._plugin)
+        if version != self.version:
+            self.version, self._things = version, {}
+        self._rules = tuple(Rule.model_validate(row.value) for row in rows)
+        return self
+
+    def _thing(self, name: str) -> Kept | None:
         if name not in self._things:
             with self._store.reading() as tx:
                 row = tx.memories.recall(self._connection, self._plugin, name)
-            if row is None or row.kind != kind:
-                return None
-            thing = unpacked(row.kind, row.arrays, row.facts)
-            if thing is None:
-                return None
-            self._things[name] = thing
+            self._things[name] = unpacked(row.kind, row.arrays, row.facts) if row else None
         return self._things[name]
 
 
-class LooseMemory:
+class LooseMemory(_Things):
     """A notebook that is read right away, and kept nowhere: what would have been known at some earlier time."""
 
     def __init__(self, version: int = 0) -> None:
+        super().__init__()
         self.version = version
         self.things: dict[str, Kept] = {}
-        self._rules: tuple[Rule, ...] = ()
 
     def keep(self, name: str, thing: Kept) -> None:
         """Keep a thing."""
@@ -90,25 +95,10 @@ class LooseMemory:
         """Keep these habits."""
         self._rules = rules
 
-    def choices(self, name: str) -> Classifier | None:
-        """Which values a field gets."""
-        from psa_copilot.text.classifier import Classifier
+    def _thing(self, name: str) -> Kept | None:
+        return self.things.get(name)
 
-        found = self.things.get(name)
-        return found if isinstance(found, Classifier) else None
-
-    def risk(self, name: str) -> Risk | None:
-        """How likely something is to happen."""
-        from psa_copilot.text.outcome import Risk
-
-        found = self.things.get(name)
-        return found if isinstance(found, Risk) else None
-
-    def rules(self) -> tuple[Rule, ...]:
-        """The habits that were learned."""
-        return self._rules
-
-    def learning(self, outcomes: int, known_at: Any, seconds: float) -> Learning:
+    def learning(self, outcomes: int, known_at: datetime | None, seconds: float) -> Learning:
         """All of it, ready for the store."""
         things = [Thing(name, *packed(thing)) for name, thing in sorted(self.things.items())]
         return Learning(things, self._rules, outcomes, known_at, seconds)

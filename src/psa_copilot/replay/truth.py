@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from psa_copilot.engine.lines import Line
-from psa_copilot.events import Event, Source
-from psa_copilot.models import ActorClass, Field, Meaning, Ref, Ticket
+from psa_copilot.events import Event
+from psa_copilot.models import ActorClass, Field, Ref, Ticket
 from psa_copilot.replay.stage import Stage
 from psa_copilot.replay.values import SCORED, Decision, Truth
 from psa_copilot.store import Store
+from psa_copilot.store.history import is_humans
 
-NO_HUMAN = (ActorClass.COPILOT, ActorClass.SYSTEM, ActorClass.INTEGRATION)
 BY_PROGRAMS = (ActorClass.COPILOT, ActorClass.INTEGRATION)
-DONE = (Meaning.RESOLVED, Meaning.CLOSED)
 
 
 class Truths:
@@ -29,14 +28,14 @@ class Truths:
     def of(self, ticket: str, field: Field, at: datetime, stood: str) -> Truth | None:
         """What people made of a field that `stood` like this then; None where they have not said yet."""
         later = [event for event in self._history(ticket, field) if event.seen_at > at]
-        chosen = [event for event in later if _is_humans(event)]
+        chosen = [event for event in later if is_humans(event)]
         is_done = self._is_done(ticket)
         if not later:
             return Truth(stood, stood, changed=False) if stood and is_done else None
         final = later[-1].after or ""
         if later[-1].actor_class in BY_PROGRAMS:
             return None  # ours, or another program's: it grades nobody, though the ticket was closed with it
-        if not final or not (is_done or _is_humans(later[-1])):
+        if not final or not (is_done or is_humans(later[-1])):
             return None
         first = next((event.after for event in chosen if event.after), final)
         return Truth(first, final, changed=True)
@@ -46,7 +45,7 @@ class Truths:
         if one.kind != "change_field" or one.field not in SCORED:
             return False
         before = (event for event in self._history(one.ticket, Field(one.field)) if event.seen_at <= one.at)
-        return not any(_is_humans(event) for event in before)
+        return not any(is_humans(event) for event in before)
 
     def _history(self, ticket: str, field: Field) -> Sequence[Event]:
         if (ticket, field) not in self._events:
@@ -59,8 +58,4 @@ class Truths:
             with self._store.reading() as tx:
                 self._tickets[ticket] = tx.mirror.ticket(Ref.parse(ticket))
         one = self._tickets[ticket]
-        return one is not None and (one.is_closed or self._line.meaning(one) in DONE)
-
-
-def _is_humans(event: Event) -> bool:
-    return event.source is not Source.OURS and event.actor_class not in NO_HUMAN
+        return one is not None and self._line.is_over(one)

@@ -1,21 +1,41 @@
-"""What the events of one ticket tell of an earlier moment."""
+"""What the rows of one ticket tell of an earlier moment."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from psa_copilot.events import Event, EventKind, Source
-from psa_copilot.models import Field
+from psa_copilot.models import ActorClass, Field
+from psa_copilot.store.tables import MessageRow
 
 RECORDED = frozenset(Field) - {Field.CATEGORY}
 """Fields that a PSA's own record tells of. ConnectWise's has the parts of a category, each by itself."""
 
 
+PSAS_OWN = (Source.BACKFILL, Source.HISTORY)
+"""Sources whose rows count from when the PSA says that it happened; all others from when we saw it."""
+NO_HUMAN = (ActorClass.COPILOT, ActorClass.SYSTEM, ActorClass.INTEGRATION)
+
+
 def known_from(event: Event) -> datetime:
     """From when on an event may be believed to have been known: as the PSA says where it keeps its own record."""
-    return event.happened_at if event.source in (Source.BACKFILL, Source.HISTORY) else event.seen_at
+    return event.happened_at if event.source in PSAS_OWN else event.seen_at
+
+
+def is_humans(event: Event) -> bool:
+    """Whether somebody of the desk did it, as far as is known: neither we nor a program or a rule."""
+    return event.source is not Source.OURS and event.actor_class not in NO_HUMAN
+
+
+def versions_at(rows: Iterable[MessageRow], at: datetime) -> list[MessageRow]:
+    """Of all versions of some messages, those that could be read then, as they came in; what was gone is left out."""
+    versions: dict[str, MessageRow] = {}
+    for row in sorted(rows, key=lambda row: row.version):
+        if row.known_at <= at:
+            versions[row.key] = row
+    return [row for row in versions.values() if row.deleted_at is None or row.deleted_at > at]
 
 
 def fields_at(events: Sequence[Event], at: datetime, *, whole: bool = False) -> dict[Field, str | None]:

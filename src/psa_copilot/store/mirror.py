@@ -15,7 +15,7 @@ from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.markers import marker_of, same_text
 from psa_copilot.models import ActorClass, Field, Message, Origin, Ref, Thread, Ticket
 from psa_copilot.store import values
-from psa_copilot.store.history import fields_at, known_from
+from psa_copilot.store.history import fields_at, known_from, versions_at
 from psa_copilot.store.incidents import Incidents
 from psa_copilot.store.standings import Standings
 from psa_copilot.store.tables import (
@@ -695,10 +695,7 @@ class Mirror:
         query = select(MessageRow).where(
             MessageRow.connection == row.connection, MessageRow.ticket == row.remote_id, col(MessageRow.known_at) <= at
         )
-        versions: dict[str, MessageRow] = {}
-        for each in self._session.exec(query.order_by(col(MessageRow.version))):
-            versions[each.key] = each
-        return [values.to_message(v) for v in versions.values() if v.deleted_at is None or v.deleted_at > at]
+        return [values.to_message(each) for each in versions_at(self._session.exec(query), at)]
 
 
 def _reads_the_same(one: Message, other: Message) -> bool:

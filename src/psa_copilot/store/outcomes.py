@@ -13,15 +13,11 @@ from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.memory import Correction, Outcome
 from psa_copilot.models import ActorClass, Field, Ticket
 from psa_copilot.store import values
-from psa_copilot.store.history import fields_at, known_from
+from psa_copilot.store.history import NO_HUMAN, fields_at, is_humans, known_from, versions_at
 from psa_copilot.store.tables import DecisionRow, EventRow, FeedbackRow, MessageRow, StandingRow, TicketRow
-from psa_copilot.text.opening import opening
 
 AT_ONCE = 500
-FIRST = 5
-"""Messages among which the opening is looked for."""
 CHOSEN = (Field.BOARD, Field.CATEGORY, Field.PRIORITY, Field.ASSIGNEE, Field.TITLE)
-NO_HUMAN = (ActorClass.COPILOT, ActorClass.SYSTEM, ActorClass.INTEGRATION)
 WISHED = ("promised", "written", "suggested", "observed", "undone", "declined", "expired")
 """Verdicts on wishes that were meant; what a guard dropped was never shown to anybody."""
 
@@ -136,7 +132,8 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
     )
     fields = {name: value for name, value in fields_at(kept.events, reading.at, whole=kept.whole).items() if value}
     ticket = _ticket(kept.row, fields, reading.at)
-    title = _first_title(kept, fields)
+    opened_with = _at_opening(kept)
+    title = opened_with.get(Field.TITLE) or fields.get(Field.TITLE, "")
     # What it came in with counts too: a delicate title is often the first thing that people change.
     if not fields or reading.leaves_out(ticket) or reading.leaves_out(ticket.model_copy(update={"title": title})):
         return None
@@ -151,11 +148,11 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
         opened_at=kept.row.opened_at,
         known_at=max(known, default=kept.row.opened_at),
         title=title,
-        text=opening([values.to_message(row) for row in messages[:FIRST]]),
+        text=values.opening_of(messages),
         company=ticket.company,
         contact=ticket.contact,
         contact_id=ticket.contact_id,
-        opened_with=_at_opening(kept),
+        opened_with=opened_with,
         first={name: told[0].after or "" for name, told in chosen.items() if told},
         settled=_settled(moves, chosen, fields, done=done, seen=bool(technicians)),
         technicians=technicians,
@@ -168,7 +165,7 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
 
 def _chosen(kept: _Kept, reading: Reading) -> dict[Field, list[Event]]:
     """What people chose for each field, oldest first."""
-    known = [event for event in kept.events if event.kind is EventKind.FIELD_CHANGED and _is_humans(event)]
+    known = [event for event in kept.events if event.kind is EventKind.FIELD_CHANGED and is_humans(event)]
     known = [event for event in known if known_from(event) <= reading.at]
     known.sort(key=lambda event: (known_from(event), event.id))
     return {name: [event for event in known if event.field is name] for name in CHOSEN}
@@ -195,20 +192,7 @@ def _ticket(row: TicketRow, fields: Mapping[Field, str], at: datetime) -> Ticket
 
 def _messages(rows: Iterable[MessageRow], at: datetime) -> list[MessageRow]:
     """The versions that were known then, oldest message first."""
-    versions: dict[str, MessageRow] = {}
-    for row in sorted(rows, key=lambda row: row.version):
-        if row.known_at <= at:
-            versions[row.key] = row
-    there = [row for row in versions.values() if row.deleted_at is None or row.deleted_at > at]
-    return sorted(there, key=lambda row: (row.sent_at, row.key))
-
-
-def _is_humans(event: Event) -> bool:
-    return event.source is not Source.OURS and event.actor_class not in NO_HUMAN
-
-
-def _first_title(kept: _Kept, fields: Mapping[Field, str]) -> str:
-    return _at_opening(kept).get(Field.TITLE) or fields.get(Field.TITLE, "")
+    return sorted(versions_at(rows, at), key=lambda row: (row.sent_at, row.key))
 
 
 def _at_opening(kept: _Kept) -> dict[Field, str]:

@@ -11,11 +11,10 @@ from sqlmodel import Session, SQLModel, col, select
 
 from psa_copilot.events import EventKind, Source
 from psa_copilot.models import ActorClass
+from psa_copilot.store.history import PSAS_OWN
 from psa_copilot.store.tables import EventRow, MessageRow, StandingRow, TicketRow
 
 _EVENT = SQLModel.metadata.tables["event"]
-PSAS_OWN = (Source.BACKFILL, Source.HISTORY)
-"""Sources whose rows count from when the PSA says that it happened; all others from when we saw it."""
 BIRTHS = (EventKind.TICKET_OPENED, EventKind.TICKET_SEEN)
 OF_MESSAGES = (EventKind.MESSAGE_ADDED, EventKind.MESSAGE_EDITED, EventKind.MESSAGE_DELETED)
 

@@ -12,13 +12,10 @@ from sqlmodel import Session, and_, col, or_, select
 from psa_copilot.models import Ticket
 from psa_copilot.store import values
 from psa_copilot.store.tables import MessageRow, TicketRow
-from psa_copilot.text.opening import opening
 
 Place = tuple[str, str]
 """A moment, as ISO text, and a ticket's remote id: how far a walk has come."""
 START: Place = ("", "")
-FIRST = 5
-"""Messages among which the opening is looked for."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +64,8 @@ class Texts:
         )
         for message in self._session.exec(query.order_by(col(MessageRow.sent_at))):
             said[message.ticket].append(message)
-        return [
-            Said(
-                row.remote_id,
-                str(row.value["title"]),
-                opening([values.to_message(m) for m in said[row.remote_id]][:FIRST]),
-            )
-            for row in rows
-            if row.deleted_at is None
-        ]
+        there = (row for row in rows if row.deleted_at is None)
+        return [Said(row.remote_id, str(row.value["title"]), values.opening_of(said[row.remote_id])) for row in there]
 
     def of_company(self, connection: str, company_id: str) -> set[str]:
         """Remote ids of all tickets of one client."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,10 @@ from pydantic_core import to_json
 from psa_copilot.events import Event, EventKind, Source
 from psa_copilot.models import ActorClass, Field, Message, Ref, Ticket
 from psa_copilot.store.tables import EventRow, MessageRow, TicketRow
+from psa_copilot.text.opening import opening
+
+FIRST = 5
+"""Messages among which the opening is looked for."""
 
 _FIELDS = tuple(field.value for field in Field)
 
@@ -42,6 +47,11 @@ def to_ticket(row: TicketRow) -> Ticket:
 def to_message(row: MessageRow) -> Message:
     """The mirrored message, one version of it."""
     return Message.model_validate(row.value)
+
+
+def opening_of(rows: Sequence[MessageRow]) -> str:
+    """What a ticket said when it came in, from its messages, oldest first."""
+    return opening([to_message(row) for row in rows[:FIRST]])
 
 
 def to_event(row: EventRow) -> Event:
