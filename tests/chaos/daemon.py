@@ -78,7 +78,7 @@ class Store:
             "SELECT (SELECT count(*) FROM \"write\" WHERE state IN ('pending', 'sending'))"
             " + (SELECT count(*) FROM change WHERE state = 'open')"
             " + (SELECT count(*) FROM inbox WHERE done_at IS NULL)"
-            " + (SELECT count(*) FROM ticket WHERE wants <> '')"
+            " + (SELECT count(*) FROM ticket WHERE wants <> '' OR look_again_at IS NOT NULL)"
         )
         rows = self._rows(asked)
         return int(rows[0][0]) if rows else 1

@@ -1,6 +1,7 @@
 """Where a PSA shows late what was written, nothing is taken for read, and nobody waits for who reads old messages."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,15 +11,17 @@ import pytest_asyncio
 
 from psa_copilot.actions import AddNote
 from psa_copilot.clock import Clock
+from psa_copilot.config import Config, load
 from psa_copilot.connector import Delivery
 from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.lines import Line
+from psa_copilot.engine.outbox import Outbox
 from psa_copilot.engine.sync import Sync
 from psa_copilot.http import Http
 from psa_copilot.markers import new_marker, signed
 from psa_copilot.models import Pulled, Ref, Ticket
 from psa_copilot.sandbox import Sandbox, running
-from psa_copilot.store import Store
+from psa_copilot.store import DecisionRow, Store
 from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.autotask import Autotask
 from psa_copilot_connectors.autotask.sandbox import AutotaskSandbox
@@ -150,8 +153,46 @@ async def test_a_process_that_was_killed_in_doubt_leaves_it_to_the_next(
     later(psa, clock, 3600)
     after = begin()
     await after.contact()
-    await after.poll()
+    await after.look_again()
     assert said(store, ticket) == ["It is jammed.", "Still jammed."]
+
+
+async def test_who_reads_before_a_write_leaves_the_doubt_too(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin, tmp_path: Path
+) -> None:
+    sync = begin()
+    await sync.contact()
+    ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
+    await sync.poll()
+    later(psa, clock, 60)
+    psa.switch(read_lag=LAG)
+    psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
+    later(psa, clock, 2)  # past the second of the stamp, within which polls read again anyway
+    promised = _promised(store, clock, ticket)
+    await Outbox(_config(psa, tmp_path), store, {"main": sync.line}, lambda: None).write(promised)
+    await sync.poll()  # has read what the write's own look had: nothing new
+    assert said(store, ticket) == ["It is jammed."]
+    later(psa, clock, LAG)
+    await sync.look_again()
+    assert said(store, ticket) == ["It is jammed.", "Still jammed."]
+
+
+def _promised(store: Store, clock: Clock, ticket: int) -> int:
+    note = AddNote(body="Recap: jammed.", because="a test")
+    row = DecisionRow(
+        at=clock.now(), connection="main", thread_id=f"main/{ticket}", ticket=str(ticket), plugin="summarize",
+        wish=note.model_dump(), verdict="promised",
+    )  # fmt: skip
+    with store.transaction() as tx:
+        tx.ledger.add(row)
+        return tx.work.promise(row, "summarize", note, new_marker(), clock.now(), timedelta(hours=1))
+
+
+def _config(psa: Sandbox, folder: Path) -> Config:
+    path = folder / "config.yaml"
+    connection = {"use": "autotask", "url": psa.url, **KEYS}
+    path.write_text(json.dumps({"database": "sqlite:///t.db", "connections": {"main": connection}}))  # JSON is YAML
+    return load(path)
 
 
 async def test_old_messages_are_read_many_tickets_at_once(

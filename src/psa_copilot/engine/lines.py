@@ -91,6 +91,7 @@ class Line:
             source=source,
             first_contact=self.first_contact or self.clock.now(),
             ourselves=self.ourselves,
+            hides_for=self.settings.write_grace if self.connector.shows_late else timedelta(),
             people=classes,
             is_person=lambda ticket: origin_of(ticket, self.settings.desk) is Origin.PERSON,
             client_it=frozenset(name.casefold() for name in self.settings.desk.client_it),

@@ -34,8 +34,6 @@ LOCKS_KEPT = 5000
 SICK_AFTER = 3  # failed reads of one ticket after which it is worth a line in the log
 LONGEST_PAUSE = timedelta(minutes=5)
 CALENDAR_BACK, CALENDAR_AHEAD = timedelta(days=14), timedelta(days=180)
-FIRST_DOUBT = timedelta(seconds=5)
-"""So long after a change that no message explains, its ticket is looked at again; and once more after `write_grace`."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the connection's name, its mirrored tickets and its mirrored messages."""
@@ -50,7 +48,6 @@ class Sync:
         self._read_began: dict[str, datetime] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._sick: dict[str, tuple[int, datetime]] = {}
-        self._doubts: dict[str, datetime] = {}
         self._forgot_at = line.clock.now()
         self._collisions = Collisions(line, store)
 
@@ -66,7 +63,6 @@ class Sync:
                 tx.work.set_flag(self.line.name, "first_contact", now.isoformat(), self.line.clock.now())
                 tx.work.move_cursor(self.line.name, "changes", self.line.connector.cursor_at(now))
         self.line.first_contact = datetime.fromisoformat(flag.value) if flag else now
-        self._doubt_what_was_read_early()
         # Last, since its end lets the other ticks begin: they must know what is old and what is news.
         await self.look_around()
 
@@ -347,7 +343,6 @@ class Sync:
             owe(tx, self.line, ref, events, always=owes)
             self._want_siblings(tx, ref)
             doubled = [m for m in tx.mirror.doubled(ref) if self._is_new_alarm(tx, m)]
-        self._doubt(pulled, look)
         for marker in doubled:
             metrics.DOUBLES.inc()
             log.error("write_doubled", ticket=str(ref), marker=marker)
@@ -382,44 +377,14 @@ class Sync:
                 self._keep_messages(pulled, look)
         await asyncio.sleep(0)  # a lock that is free lets nobody else have a turn
 
-    # -- what shows late -------------------------------------------------------------------------------------
-
-    def _doubt(self, pulled: Pulled, look: Look) -> None:
-        """A stamp that no message explains may be that of one that does not show yet: it is looked for again.
-
-        A note of ours explains nothing: somebody may have written in the same moment.
-        """
-        ticket, key = pulled.ticket, pulled.ticket.ref.remote_id
-        self._doubts.pop(key, None)
-        age, grace = look.psa_now - ticket.updated_at, self.line.settings.write_grace
-        us = self.line.ourselves.casefold()
-        others = [message for message in pulled.messages if not us or message.author_id.casefold() != us]
-        newest = max((message.edited_at or message.sent_at for message in others), default=None)
-        explained = newest is not None and newest >= ticket.updated_at
-        if self.line.connector.shows_late and not explained and age < grace:
-            self._doubts[key] = ticket.updated_at + (min(FIRST_DOUBT, grace) if age < FIRST_DOUBT else grace)
-
-    def _doubt_what_was_read_early(self) -> None:
-        """Doubts do not outlive a process; those that the last one had are about what changed right before its end."""
-        grace = self.line.settings.write_grace
-        if not self.line.connector.shows_late:
-            return
-        with self._store.transaction() as tx:
-            last = self._readable("changes", tx.work.cursor(self.line.name, "changes") or "")
-            for ref in tx.mirror.read_early(self.line.name, last - grace, grace) if last else ():
-                tx.mirror.want(ref, "messages")
-
     async def look_again(self) -> None:
         """Read again what was read so early that something may not have shown."""
-        now = self.line.connector.http.psa_now()
-        due = [key for key, at in self._doubts.items() if at <= now][:BATCH]
-        if not due:
-            return
         with self._store.transaction() as tx:
-            for key in due:
-                del self._doubts[key]
-                tx.mirror.want(self.line.ref(key), "messages")
-        await self.read_wanted()
+            due = tx.mirror.doubted(self.line.name, self.line.connector.http.psa_now(), BATCH)
+            for ref in due:
+                tx.mirror.want(ref, "messages")
+        if due:
+            await self.read_wanted()
 
     @staticmethod
     def _want_siblings(tx: Transaction, ref: Ref) -> None:

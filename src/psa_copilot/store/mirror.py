@@ -33,6 +33,8 @@ from psa_copilot.threads import linked
 
 _TICKET, _THREAD, _EVENT = (SQLModel.metadata.tables[name] for name in ("ticket", "thread", "event"))
 SECOND = timedelta(seconds=1)
+FIRST_DOUBT = timedelta(seconds=5)
+"""So long after a change that no message explains, its ticket is looked at again; once more when nothing hides now."""
 LIVE_WRITES = ("pending", "sending", "done")
 WRITTEN = ("sending", "done", "undone")
 
@@ -50,6 +52,8 @@ class Look:
     """What is older is backfill, whenever we first read it."""
     ourselves: str = ""
     """Identifier of the account that we write with."""
+    hides_for: timedelta = timedelta()
+    """So long what was written there may not show."""
     people: dict[str, ActorClass] | None = None
     """Actor class by account identifier."""
     is_person: Callable[[Ticket], bool] = lambda ticket: ticket.origin is Origin.PERSON
@@ -211,7 +215,7 @@ class Mirror:
         """Its messages cannot be read."""
         row = self.row(ref)
         if row is not None:
-            row.wants, row.message_state = "", "partial"
+            row.wants, row.message_state, row.look_again_at = "", "partial", None
             self._session.add(row)
 
     def wanted(self, connection: str, limit: int = 1000) -> list[Ticket]:
@@ -243,18 +247,15 @@ class Mirror:
         versions = (value for value in self._session.exec(query) if value.get("remote_id") == note_id)
         return any(same_text(str(value.get("text", "")), body) for value in versions)
 
-    def read_early(self, connection: str, since: datetime, grace: timedelta) -> list[Ref]:
-        """Tickets that changed since then and whose messages were read within `grace` of their change."""
-        query = select(TicketRow.remote_id, TicketRow.messages_at, TicketRow.messages_read_at).where(
+    def doubted(self, connection: str, until: datetime, limit: int) -> list[Ref]:
+        """Tickets to be looked at again by then: they were read so early that something may not have shown."""
+        query = select(TicketRow.remote_id).where(
             TicketRow.connection == connection,
-            col(TicketRow.messages_at) >= since,
+            col(TicketRow.look_again_at) <= until,
             col(TicketRow.deleted_at).is_(None),
         )
-        return [
-            Ref(connection=connection, remote_id=remote_id)
-            for remote_id, changed, read in self._session.exec(query)
-            if changed and read and read < changed + grace
-        ]
+        oldest = query.order_by(col(TicketRow.look_again_at)).limit(limit)
+        return [Ref(connection=connection, remote_id=remote_id) for remote_id in self._session.exec(oldest)]
 
     def live_ids(self, connection: str) -> set[str]:
         """Remote ids of all tickets that we think exist."""
@@ -318,7 +319,7 @@ class Mirror:
         present = {message.key for message in messages}
         gone = [row for key, row in known.items() if key not in present and row.deleted_at is None]
         events += [event for row in gone if not first_read for event in self._message_gone(row, look)]
-        self._mark_read(ref, ticket.updated_at, look.psa_now)
+        self._mark_read(ticket, look, _look_again_at(ticket, messages, look))
         self._session.flush()
         self._standings.update(ticket, self.messages(ref.connection, ref.remote_id))
         return self.record(events)
@@ -335,7 +336,7 @@ class Mirror:
         row = self.row(ref)
         if row is None or row.deleted_at is not None:
             return []
-        row.deleted_at, row.wants = look.now, ""
+        row.deleted_at, row.wants, row.look_again_at = look.now, "", None
         self._session.add(row)
         return self.record([_event(EventKind.TICKET_DELETED, ref, look, look.psa_now)])
 
@@ -509,11 +510,12 @@ class Mirror:
         row = self.row(ref)
         return row is None or row.message_state == "none"
 
-    def _mark_read(self, ref: Ref, stamp: datetime, psa_now: datetime) -> None:
-        row = self.row(ref)
+    def _mark_read(self, ticket: Ticket, look: Look, look_again_at: datetime | None) -> None:
+        row = self.row(ticket.ref)
         if row is None:
             return
-        row.message_state, row.messages_at, row.messages_read_at, row.wants = "full", stamp, psa_now, ""
+        row.message_state, row.messages_at, row.messages_read_at = "full", ticket.updated_at, look.psa_now
+        row.wants, row.look_again_at = "", look_again_at
         self._session.add(row)
 
     def claim(self, message: Message, look: Look) -> tuple[Message, str]:
@@ -696,6 +698,19 @@ class Mirror:
             MessageRow.connection == row.connection, MessageRow.ticket == row.remote_id, col(MessageRow.known_at) <= at
         )
         return [values.to_message(each) for each in versions_at(self._session.exec(query), at)]
+
+
+def _look_again_at(ticket: Ticket, messages: Iterable[Message], look: Look) -> datetime | None:
+    """A stamp that no message explains may be that of one that does not show yet.
+
+    A note of ours explains nothing: somebody may have written in the same moment.
+    """
+    age, us = look.psa_now - ticket.updated_at, look.ourselves.casefold()
+    others = [message for message in messages if not us or message.author_id.casefold() != us]
+    newest = max((message.edited_at or message.sent_at for message in others), default=None)
+    if age >= look.hides_for or (newest is not None and newest >= ticket.updated_at):
+        return None
+    return ticket.updated_at + (min(FIRST_DOUBT, look.hides_for) if age < FIRST_DOUBT else look.hides_for)
 
 
 def _reads_the_same(one: Message, other: Message) -> bool:

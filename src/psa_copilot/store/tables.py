@@ -50,6 +50,7 @@ class TicketRow(SQLModel, table=True):
         Index("ix_ticket_seen", "connection", "seen_at", "remote_id"),
         Index("ix_ticket_read", "connection", "messages_read_at", "remote_id"),
         Index("ix_ticket_company", "connection", "company_id"),
+        Index("ix_ticket_doubted", "connection", "look_again_at"),
     )
 
     connection: str = Field(primary_key=True)
@@ -72,6 +73,8 @@ class TicketRow(SQLModel, table=True):
     """The ticket's changed-stamp when its messages were read last."""
     messages_read_at: datetime | None = maybe_moment()
     """When that was, by the PSA's clock: a read within the stamp's own second may have missed something."""
+    look_again_at: datetime | None = maybe_moment()
+    """From when on, by the PSA's clock, its messages are to be read again: one of them may not have shown yet."""
     wants: str = Field(default="", index=True)
     """Work that its reading owes: messages (read them), change (and think about it afterwards)."""
     deleted_at: datetime | None = maybe_moment()
