@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from psa_copilot.actions import AddNote
 from psa_copilot.clock import Clock
-from psa_copilot.config import Config, load
+from psa_copilot.config import load
 from psa_copilot.connector import Delivery
 from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.engine.lines import Line
@@ -28,7 +28,13 @@ from psa_copilot_connectors.autotask.sandbox import AutotaskSandbox
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
 
 LAG = 10
-KEYS = {"username": "api@sandbox.example", "secret": "secret", "integration_code": "CODE", "rate": 60_000}
+KEYS = {
+    "username": "api@sandbox.example",
+    "secret": "secret",
+    "integration_code": "CODE",
+    "rate": 60_000,
+    "accept_risk": True,
+}
 
 
 class Held(Autotask):
@@ -42,6 +48,17 @@ class Held(Autotask):
         self.asked.set()
         await self.go_on.wait()
         return found
+
+
+class Slow(Autotask):
+    """What it tells of messages is old by the time that it arrives."""
+
+    while_answering: Callable[[], None] = staticmethod(lambda: None)
+
+    async def messages(self, ticket: Ticket) -> Pulled:
+        pulled = await super().messages(ticket)
+        self.while_answering()
+        return pulled
 
 
 @pytest.fixture
@@ -168,31 +185,62 @@ async def test_who_reads_before_a_write_leaves_the_doubt_too(
     psa.switch(read_lag=LAG)
     psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
     later(psa, clock, 2)  # past the second of the stamp, within which polls read again anyway
-    promised = _promised(store, clock, ticket)
-    await Outbox(_config(psa, tmp_path), store, {"main": sync.line}, lambda: None).write(promised)
+    await _outbox(psa, store, sync, tmp_path).write(_promised(store, clock, ticket, "Recap: jammed."))
     await sync.poll()  # has read what the write's own look had: nothing new
-    assert said(store, ticket) == ["It is jammed."]
+    assert "Still jammed." not in said(store, ticket)
     later(psa, clock, LAG)
     await sync.look_again()
-    assert said(store, ticket) == ["It is jammed.", "Still jammed."]
+    assert "Still jammed." in said(store, ticket)
 
 
-def _promised(store: Store, clock: Clock, ticket: int) -> int:
-    note = AddNote(body="Recap: jammed.", because="a test")
+async def test_an_answer_that_took_long_does_not_show_that_a_human_threw_our_note_away(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin, tmp_path: Path
+) -> None:
+    sync = begin(Slow)
+    await sync.contact()
+    ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
+    await sync.poll()
+    psa.switch(read_lag=LAG)
+    outbox = _outbox(psa, store, sync, tmp_path)
+    await outbox.write(_promised(store, clock, ticket, "Recap: jammed."))
+    second = _promised(store, clock, ticket, "Recap: still jammed.")
+
+    def wait() -> None:
+        later(psa, clock, int(sync.line.settings.write_grace.total_seconds()) + 1)
+
+    sync.line.connector.while_answering = wait  # type: ignore[attr-defined]  # it is a Slow
+    await outbox.write(second)
+    with store.reading() as tx:
+        row = tx.work.write(second)
+    assert row
+    assert (row.state, row.why) == ("pending", "our last note here does not show yet")
+    await outbox.write(second)
+    recaps = [note["text"] for note in psa.notes(ticket) if "Recap" in note["text"]]
+    assert len(recaps) == 1
+    assert "still jammed" in recaps[0]
+
+
+def _outbox(psa: Sandbox, store: Store, sync: Sync, folder: Path) -> Outbox:
+    path = folder / "config.yaml"
+    told = {
+        "database": "sqlite:///t.db",
+        "connections": {"main": {"use": "autotask", "url": psa.url, **KEYS}},
+        "plugins": {"summarize": {"mode": "act"}},
+    }
+    path.write_text(json.dumps(told))  # JSON is YAML
+    return Outbox(load(path), store, {"main": sync.line}, lambda: None)
+
+
+def _promised(store: Store, clock: Clock, ticket: int, recap: str) -> int:
+    marker = new_marker()
+    note = AddNote(body=signed(recap, "summarize", marker), because="a test", living=True)
     row = DecisionRow(
         at=clock.now(), connection="main", thread_id=f"main/{ticket}", ticket=str(ticket), plugin="summarize",
         wish=note.model_dump(), verdict="promised",
     )  # fmt: skip
     with store.transaction() as tx:
         tx.ledger.add(row)
-        return tx.work.promise(row, "summarize", note, new_marker(), clock.now(), timedelta(hours=1))
-
-
-def _config(psa: Sandbox, folder: Path) -> Config:
-    path = folder / "config.yaml"
-    connection = {"use": "autotask", "url": psa.url, **KEYS}
-    path.write_text(json.dumps({"database": "sqlite:///t.db", "connections": {"main": connection}}))  # JSON is YAML
-    return load(path)
+        return tx.work.promise(row, "summarize", note, marker, clock.now(), timedelta(hours=1))
 
 
 async def test_old_messages_are_read_many_tickets_at_once(

@@ -42,6 +42,8 @@ class Fresh:
 
     ticket: Ticket
     thread: Thread
+    asked_at: datetime
+    """When the PSA was asked; what showed only after that is not in it, however slow the answer was."""
 
 
 class Outbox:
@@ -200,7 +202,7 @@ class Outbox:
             last = max(notes, key=lambda w: w.done_at or w.created_at, default=None)
             note_id, body = (str((last.receipt or {}).get("remote_id")), str(last.action["body"])) if last else ("", "")
             has_shown = tx.mirror.has_shown(ref, note_id, body)
-        since = line.clock.now() - last.done_at if last and last.done_at else line.settings.write_grace
+        since = fresh.asked_at - last.done_at if last and last.done_at else line.settings.write_grace
         if last is None or since >= line.settings.write_grace or has_shown:
             return timedelta()
         return min(max(A_MOMENT, since), line.settings.write_grace - since + A_MOMENT)
@@ -225,7 +227,7 @@ class Outbox:
 
     async def _fresh_read(self, row: WriteRow, line: Line) -> Fresh | None:
         """The ticket now; its messages too where they may have changed since we read them."""
-        ref = line.ref(row.ticket)
+        ref, asked_at = line.ref(row.ticket), line.clock.now()
         ticket = await line.connector.ticket(ref)
         with self._store.transaction() as tx:
             events = tx.mirror.save_tickets([ticket], line.look(Source.POLL))
@@ -245,7 +247,7 @@ class Outbox:
                 owe(tx, line, ref, tx.mirror.save_messages(ticket, pulled.messages, look), always=owes)
         with self._store.reading() as tx:
             thread = tx.mirror.thread_of(ref)
-        return Fresh(ticket, thread) if thread and thread.of(ref) else None
+        return Fresh(ticket, thread, asked_at) if thread and thread.of(ref) else None
 
     @staticmethod
     def _may_have_spoken(tx: Transaction, line: Line, ref: Ref) -> bool:
