@@ -138,13 +138,13 @@ def settle(sandbox: Sandbox, copilot: Daemon, psa: Psa) -> None:
     if not until(lambda: _polls(psa, sandbox, seen) >= POLLS, 30.0, 0.25):
         raise Broken("the daemon asked for no tickets after the faults had ended")
     end, since = time.monotonic() + QUIET_WITHIN * SLACK, time.monotonic()
-    while time.monotonic() < end and time.monotonic() - since < QUIET_FOR:
+    while time.monotonic() - since < QUIET_FOR:
         copilot.check_alive()
-        if copilot.store.open_rows():
+        if still := copilot.store.open_rows():
             since = time.monotonic()
+        if still and since > end:
+            raise Broken(f"still {still} rows open {QUIET_WITHIN:g} s after the faults had ended")
         time.sleep(0.1)
-    if copilot.store.open_rows():
-        raise Broken(f"still {copilot.store.open_rows()} rows open {QUIET_WITHIN:g} s after the faults had ended")
 
 
 class _Storm:
