@@ -316,6 +316,10 @@ class Thread(Value):
         """Where we would write: the open ticket that changed last, else the one that changed last."""
         return max(self.tickets, key=lambda ticket: (not ticket.is_closed, ticket.updated_at, ticket.ref.remote_id))
 
+    def note(self, ref: Ref, note_id: str) -> Message | None:
+        """A note of one of its tickets: tickets may number their notes alike, and so may notes and time entries."""
+        return next((one for one in self.messages if one.ticket == ref and one.key == note_id), None)
+
     def of(self, ref: Ref) -> Ticket | None:
         """The ticket of this thread with that ref."""
         return next((ticket for ticket in self.tickets if ticket.ref == ref), None)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from psa_copilot.actions import AddNote
 from psa_copilot.events import Event, EventKind, Source
-from psa_copilot.models import ActorClass, Field, Message, Ref, Ticket
-from psa_copilot.store import Look, Store
+from psa_copilot.models import ActorClass, Field, Message, MessageKind, Ref, Ticket
+from psa_copilot.store import DecisionRow, Look, Store
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -211,3 +212,34 @@ def test_the_clients_are_the_companies_that_have_tickets(store: Store) -> None:
     with store.reading() as tx:
         assert tx.mirror.companies("main") == ["Contoso", "Fabrikam"]
         assert tx.mirror.companies("other") == []
+
+
+def test_tickets_of_one_thread_may_number_their_notes_alike(store: Store) -> None:
+    told = {ticket(1): "of the parent", ticket(2, parent="1"): "of the child"}
+    save(store, *told, at=T0 + HOUR)
+    with store.transaction() as tx:
+        for shown, text in told.items():
+            tx.mirror.save_messages(shown, [message("2", text, number=int(shown.ref.remote_id))], look(T0 + HOUR))
+        thread = tx.mirror.thread("main/1")
+    assert thread
+    assert len(thread.messages) == 2
+    notes = {text: thread.note(shown.ref, "2") for shown, text in told.items()}
+    assert {text: note.text for text, note in notes.items() if note} == {text: text for text in told.values()}
+
+
+def test_a_time_entry_with_the_number_of_our_note_is_not_ours(store: Store) -> None:
+    save(store, ticket(), at=T0 + HOUR)
+    note = AddNote(body="Recap.", because="a test")
+    row = DecisionRow(
+        at=T0, connection="main", thread_id="main/1", ticket="1", plugin="x", wish=note.model_dump(), verdict="promised"
+    )
+    with store.transaction() as tx:
+        tx.ledger.add(row)
+        write = tx.work.write(tx.work.promise(row, "x", note, "k7f3q5m2p4", T0, HOUR))
+        assert write
+        write.state, write.receipt = "done", {"remote_id": "5"}
+        told = [message("5", "Recap."), message("5", "An hour.").model_copy(update={"kind": MessageKind.TIME_ENTRY})]
+        assert [tx.mirror.claim(one, look(T0 + HOUR))[0].by for one in told] == [
+            ActorClass.COPILOT,
+            ActorClass.CUSTOMER,
+        ]

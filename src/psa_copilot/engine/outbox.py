@@ -307,7 +307,7 @@ class Outbox:
             value = fresh.ticket.field(action.field)
             return Verdict("dropped", f"{action.field.value} is {value!r} now; it is not ours to change")
         if isinstance(action, EditNote):
-            note = next((m for m in fresh.thread.messages if m.remote_id == action.note_id), None)
+            note = fresh.thread.note(fresh.ticket.ref, action.note_id)
             if note is None or not (_is_ours(note) and same_text(note.text, action.was)):
                 return Verdict("dropped", "a human edited or deleted the note; it is left alone")
         return None
@@ -322,7 +322,7 @@ class Outbox:
             return None, action
         if says_the_same(living.body, action.body):
             return Verdict("dropped", "nothing new to say"), action
-        note = next((m for m in fresh.thread.messages if m.ticket == ref and m.remote_id == living.note_id), None)
+        note = fresh.thread.note(ref, living.note_id)
         if note is None or not (_is_ours(note) and same_text(note.text, living.body)):
             living.touched = True
             return Verdict("dropped", "a human edited or deleted our note here; it is left alone"), action

@@ -349,7 +349,7 @@ def _updates(case: Case) -> bool:
     living = case.tx.ledger.living(case.ref, case.plugin.name)
     if living:
         # A note just written may not have come home to the mirror yet; the outbox looks again before it sends.
-        is_home = any(message.remote_id == living.note_id for message in case.thread.messages)
+        is_home = case.thread.note(case.ref, living.note_id) is not None
         return not is_home or is_among_last(case.thread, case.ref, living.note_id)
     rows = case.tx.work.writes(ticket=(case.ref.connection, case.ref.remote_id))
     return any(row.plugin == case.plugin.name and row.state in ("pending", "sending") for row in rows)
@@ -358,7 +358,7 @@ def _updates(case: Case) -> bool:
 def is_among_last(thread: Thread, ref: Ref, note_id: str, count: int = 3) -> bool:
     """Whether a note is one of the last messages of its ticket."""
     on_ticket = [message for message in thread.messages if message.ticket == ref]
-    return any(message.remote_id == note_id for message in on_ticket[-count:])
+    return any(message.key == note_id for message in on_ticket[-count:])
 
 
 def _technicians_named(case: Case) -> Iterator[str]:

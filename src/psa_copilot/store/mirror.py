@@ -550,7 +550,7 @@ class Mirror:
             col(WriteRow.receipt).is_not(None),
         )
         for row in self._session.exec(query):
-            if (row.receipt or {}).get("remote_id") == message.remote_id and row.action.get("kind") == "add_note":
+            if (row.receipt or {}).get("remote_id") == message.key and row.action.get("kind") == "add_note":
                 return row.marker
         return ""
 
