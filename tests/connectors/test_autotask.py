@@ -8,6 +8,7 @@ import hmac
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -38,6 +39,7 @@ from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.autotask import Autotask, checks, mapping, site, webhooks
 from psa_copilot_connectors.autotask.notes import internal
 from psa_copilot_connectors.autotask.picklists import Choice, Picklist
+from psa_copilot_connectors.autotask.rows import Row
 from psa_copilot_connectors.autotask.sandbox.webhooks import escaped
 from psa_copilot_connectors.autotask.settings import AutotaskSettings, is_trusted
 from tests.connectors.autotask_desk import KEYS, LONG_AGO, at, clock, connected, http, logged_in, psa, ref
@@ -53,6 +55,28 @@ async def test_a_ticket_shows_labels_names_and_targets(psa: Sandbox, at: Autotas
     assert ticket.number.startswith("T2")
     assert ticket.sla_due is not None
     assert ticket.url == f"{psa.url}/Autotask/AutotaskExtend/ExecuteCommand.aspx?Code=OpenTicketDetail&TicketID=1001"
+
+
+async def test_tickets_keep_their_names_while_everything_is_read_afresh(
+    at: Autotask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at.directory()
+    asked, go_on, ask = asyncio.Event(), asyncio.Event(), site.Site.all
+
+    async def held(self: site.Site, entity: str, *conditions: Row, **more: Any) -> list[Row]:
+        if entity == "ResourceServiceDeskRoles":
+            asked.set()
+            await go_on.wait()
+        return await ask(self, entity, *conditions, **more)
+
+    monkeypatch.setattr(site.Site, "all", held)
+    afresh = asyncio.create_task(at.directory())
+    await asked.wait()
+    meanwhile = await at.ticket(ref(1001))
+    go_on.set()
+    await afresh
+    for ticket in (meanwhile, await at.ticket(ref(1001))):
+        assert (ticket.company, ticket.contact) == ("Harbor Lane Accounting", "Theo Marsh")
 
 
 async def test_notes_time_and_the_description_make_one_conversation(psa: Sandbox, at: Autotask) -> None:

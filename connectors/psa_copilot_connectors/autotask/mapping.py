@@ -89,8 +89,9 @@ class Words:
     connection: str
     picklists: Mapping[str, Picklist] = field(default_factory=dict)
     people: Mapping[int, Person] = field(default_factory=dict)
-    companies: Mapping[int, str] = field(default_factory=dict)
-    contacts: Mapping[int, str] = field(default_factory=dict)
+    companies: dict[int, str] = field(default_factory=dict)
+    contacts: dict[int, str] = field(default_factory=dict)
+    """Names, which are added as they are met."""
     link: str = ""
 
     def label(self, row: Row, name: str) -> str:

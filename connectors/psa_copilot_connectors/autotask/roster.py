@@ -49,8 +49,6 @@ class Roster:
     def __init__(self, site: Site, settings: AutotaskSettings) -> None:
         self.known: Known | None = None
         self._site, self._settings = site, settings
-        self._companies: dict[int, str] = {}
-        self._contacts: dict[int, str] = {}
         self._lock = asyncio.Lock()
 
     async def read(self) -> Known:
@@ -60,13 +58,10 @@ class Roster:
         rows = await self._site.all("Resources", MATCH_ALL, fields=RESOURCE_FIELDS, doing="list resources")
         ourselves = self._who_we_are(rows, licenses)
         people = {int(row["id"]): mapping.to_person(row, licenses, ourselves) for row in rows}
-        self._companies, self._contacts = {}, {}
         words = Words(
             connection=self._site.connection,
             picklists={name: Picklist.read(fields, name) for name in LISTS},
             people=people,
-            companies=self._companies,
-            contacts=self._contacts,
             link=f"{self._site.web_url}{LINK}" if self._site.web_url else "",
         )
         self.known = Known(
@@ -90,11 +85,12 @@ class Roster:
 
     async def words_for(self, rows: Iterable[Row]) -> Words:
         """What these rows need to be read by people: names that we have not met are asked for together."""
+        # Somebody may read it all afresh meanwhile: what is asked for belongs into the words that we give.
         words, there = (await self.at_hand()).words, list(rows)
         companies = {one for row in there if (one := number(row, "companyID")) is not None}
         contacts = {one for row in there for key in ("contactID", "createdByContactID") if (one := number(row, key))}
-        await self._name("Companies", companies, self._companies, ("id", "companyName"))
-        await self._name("Contacts", contacts, self._contacts, ("id", "firstName", "lastName"))
+        await self._name("Companies", companies, words.companies, ("id", "companyName"))
+        await self._name("Contacts", contacts, words.contacts, ("id", "firstName", "lastName"))
         return words
 
     async def _name(self, entity: str, wanted: set[int], known: dict[int, str], fields: tuple[str, ...]) -> None:
