@@ -13,9 +13,15 @@ TARGETS = (
 PAUSED = "serviceLevelAgreementPausedNextEventHours"
 
 
+def is_paused(row: Row) -> bool:
+    """Whether hours are kept for later; of a clock that runs the PSA may tell 0 or nothing."""
+    kept = row.get(PAUSED)
+    return isinstance(kept, int | float) and kept > 0
+
+
 def due(row: Row) -> Moment | None:
     """When the next open target is missed; None without one, and while the clock is paused."""
-    if row.get(PAUSED) is not None:
+    if is_paused(row):
         return None
     open_ones = [moment(row.get(by)) for _, by, met in TARGETS if not row.get(met)]
     return min((one for one in open_ones if one), default=None)
@@ -30,6 +36,6 @@ def met(row: Row) -> bool | None:
 def state(row: Row) -> str:
     """Everything that the record tells of it, in one line."""
     told = [f"{name} by {row.get(by)} at {row.get(met)}" for name, by, met in TARGETS if row.get(by)]
-    told += [f"paused {row[PAUSED]}"] if row.get(PAUSED) is not None else []
+    told += [f"paused {row[PAUSED]}"] if is_paused(row) else []
     met = row.get("serviceLevelAgreementHasBeenMet")
     return "; ".join(told + ([f"met {met}"] if met is not None else []))

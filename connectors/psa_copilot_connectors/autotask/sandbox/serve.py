@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from psa_copilot.sandbox import Answer, Request, Row
+from psa_copilot_connectors.autotask.sandbox import sla
 from psa_copilot_connectors.autotask.sandbox.calls import CALLS, DOING, ON_CALL, Calls
 from psa_copilot_connectors.autotask.sandbox.desk import Login
 from psa_copilot_connectors.autotask.sandbox.notes import Notes
@@ -243,6 +244,8 @@ class Served:
                     shown[name] = f"{shown[name]}Z"
         if switches.on("nul_in_text"):
             shown |= {name: f"{shown[name]}\x00" for name in LONG_TEXTS if shown.get(name)}
+        if shown.get(sla.PAUSED, 0) is None and switches.text("running_sla") == "0":
+            shown[sla.PAUSED] = 0.0
         if shape.child_of and self._records.switches.on("noise_key"):
             shown["soapParentPropertyId"] = {}
         return shown

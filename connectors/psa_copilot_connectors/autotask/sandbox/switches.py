@@ -19,6 +19,7 @@ RECORDS = (
     Switch("kept_pages", 50.0, "So many addresses of next pages are remembered. Unverified."),
     Switch("read_lag", 0.0, "Seconds of the sandbox's time until a new record can be read."),
     Switch("missing_row", "null", "Reading a record that is not there: 200 with null, or 404.", ("null", "404")),
+    Switch("running_sla", "null", "What the paused hours of an SLA say whose clock runs. Unverified.", ("null", "0")),
     Switch("noise_key", True, "Answers about children carry soapParentPropertyId."),
     Switch("call_needs_assignment", False,
            "Who does a service call has to be on its ticket already. Unverified."),
@@ -48,7 +49,7 @@ DOOR = (
            "has it, or words. Unverified.",
            ("object", "words")),
     Switch("impersonation", False, "Security levels allow programs to write in a technician's name."),
-    Switch("keys_rotated", False, "The secret of `api@sandbox.example` is no longer valid; those of the others are."),
+    Switch("keys_rotated", False, "The secret of `api@sandbox.example` is `rotated` now; those of the others stay."),
     Switch("hold_patch", 0.0, "Real seconds (at most 2) for which a program's PATCH waits before it is applied."),
     Switch("zone_moved", False, "The database has moved to another address; the old one answers 401."),
 )  # fmt: skip
