@@ -57,6 +57,20 @@ async def test_a_ticket_shows_labels_names_and_targets(psa: Sandbox, at: Autotas
     assert ticket.url == f"{psa.url}/Autotask/AutotaskExtend/ExecuteCommand.aspx?Code=OpenTicketDetail&TicketID=1001"
 
 
+@pytest.mark.parametrize("told", ["null", "0"])
+async def test_only_hours_that_are_kept_pause_an_sla(psa: Sandbox, at: Autotask, told: str) -> None:
+    psa.switch(running_sla=told, sla_waits=True)
+    number = psa.inject({"title": "Tray 2"})
+    running = await at.ticket(ref(number))
+    assert running.sla_due is not None
+    assert "paused" not in running.sla_state
+    wish = ChangeField(field=Field.STATUS, to="Waiting Customer", was=running.status, because="a test")
+    await at.apply(ref(number), wish, "")
+    paused = await at.ticket(ref(number))
+    assert paused.sla_due is None
+    assert "paused" in paused.sla_state
+
+
 async def test_tickets_keep_their_names_while_everything_is_read_afresh(
     at: Autotask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +390,31 @@ async def test_a_webhook_that_the_psa_has_ended_is_woken(psa: Sandbox, at: Autot
         await stranger.patch("/TicketWebhooks", json={"id": 1, "isActive": False})
         await at.register_webhooks(url)
         assert (await stranger.get("/TicketWebhooks/1")).json()["item"]["isActive"]
+
+
+async def test_a_webhook_is_told_our_key_after_the_secret_has_been_rotated(
+    psa: Sandbox, at: Autotask, http: Http
+) -> None:
+    async with listening() as listener:
+        await at.register_webhooks(listener.url)
+        psa.switch(keys_rotated=True)
+        rotated = connected(psa, http, secret="rotated")
+        await rotated.register_webhooks(listener.url)
+        psa.inject({"title": "Till prints no receipts"})
+        delivery = await listener.next()
+    assert len(await rotated.read_webhook(delivery)) == 1
+    with pytest.raises(Forged):
+        await at.read_webhook(delivery)
+
+
+async def test_a_webhook_that_was_meddled_with_hears_of_everything_again(psa: Sandbox, at: Autotask) -> None:
+    url = "http://127.0.0.1:9/webhooks/main"
+    await at.register_webhooks(url)
+    async with logged_in(psa.url) as stranger:
+        await stranger.patch("/TicketNoteWebhooks", json={"id": 1, "isSubscribedToCreateEvents": False})
+        await at.register_webhooks(url)
+        kept = (await stranger.get("/TicketNoteWebhooks/1")).json()["item"]
+    assert all(kept[f"isSubscribedTo{action}Events"] for action in ("Create", "Update", "Delete"))
 
 
 # Small things

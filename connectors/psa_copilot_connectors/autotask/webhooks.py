@@ -71,9 +71,9 @@ class Registrations:
             made = await self._site.post(f"/{of}Webhooks", self._wanted(url), doing="register a webhook")
             await self._subscribe(of, made)
             return
-        if not ours[0].is_active:
-            wake = {"id": ours[0].number, "isActive": True}
-            await self._site.patch(ours[0].path, wake, doing="wake our webhook")
+        # It may have been ended, and its key comes from a secret that may be another by now; the PSA shows no key.
+        mended = {"id": ours[0].number, **self._wanted(url)}
+        await self._site.patch(ours[0].path, mended, doing="wake our webhook and tell it our key")
         await self._complete(of, ours[0].number)
         await self._end(ours[1:])
 
