@@ -71,6 +71,37 @@ async def test_only_hours_that_are_kept_pause_an_sla(psa: Sandbox, at: Autotask,
     assert "paused" in paused.sla_state
 
 
+async def test_a_queue_that_is_newer_than_what_we_know_is_looked_up(psa: Sandbox, at: Autotask, clock: Clock) -> None:
+    await at.directory()
+    first = psa.inject({"title": "Tray 2", "board": "Payroll", "status": "Parked", "assignee": "Nora Quill"})
+    ticket = await at.ticket(ref(first))
+    assert (ticket.board, ticket.status, ticket.assignee) == ("Payroll", "Parked", "nquill")
+    asked = read_afresh(psa)
+    second = psa.inject({"title": "Tray 3", "board": "Legal"})
+    assert (await at.ticket(ref(second))).board.isdigit(), "once a minute is enough"
+    assert read_afresh(psa) == asked
+    psa.advance("2m")
+    clock.set(psa.now(), 20)
+    assert (await at.ticket(ref(second))).board == "Legal"
+    assert read_afresh(psa) == asked + 1
+
+
+async def test_a_number_that_nobody_tells_is_looked_up_once(
+    psa: Sandbox, at: Autotask, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, read = psa.inject({"title": "Tray 2", "status": "Parked"}), Picklist.read
+    monkeypatch.setattr(Picklist, "read", lambda fields, name: Picklist() if name == "status" else read(fields, name))
+    for _ in range(3):
+        assert (await at.ticket(ref(number))).status.isdigit()
+        psa.advance("2m")
+        clock.set(psa.now(), 20)
+    assert read_afresh(psa) == 2
+
+
+def read_afresh(psa: Sandbox) -> int:
+    return len([row for row in psa.log() if row["path"].endswith("/Tickets/entityInformation/fields")])
+
+
 async def test_tickets_keep_their_names_while_everything_is_read_afresh(
     at: Autotask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

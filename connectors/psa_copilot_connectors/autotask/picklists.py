@@ -45,6 +45,10 @@ class Picklist:
         active = (one for one in self.active() if one.parent in ("", of))
         return next((one for one in active if one.label == label), None)
 
+    def values(self) -> frozenset[int]:
+        """Every number that it tells of, also those that can no longer be chosen."""
+        return frozenset(one.value for one in self.choices)
+
     def active(self) -> tuple[Choice, ...]:
         """What can be chosen."""
         return tuple(one for one in self.choices if one.is_active)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
-from psa_copilot import Directory, Person
+from psa_copilot import Directory, Moment, Person
 from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.mapping import Words
 from psa_copilot_connectors.autotask.picklists import Picklist
@@ -20,6 +21,9 @@ MATCH_ALL: Row = {"op": "gte", "field": "id", "value": 0}
 RESOURCE_FIELDS = (
     "id", "firstName", "lastName", "email", "userName", "isActive", "defaultServiceDeskRoleID", "licenseType",
 )  # fmt: skip
+OWNER = "assignedResourceID"
+AGAIN = timedelta(minutes=1)
+"""For a number that nobody has told us of, everything is read afresh at most this often."""
 LINK = "Autotask/AutotaskExtend/ExecuteCommand.aspx?Code=OpenTicketDetail&TicketID={id}"
 
 T = TypeVar("T")
@@ -50,6 +54,8 @@ class Roster:
         self.known: Known | None = None
         self._site, self._settings = site, settings
         self._lock = asyncio.Lock()
+        self._read_again_at: Moment | None = None
+        self._strange: set[tuple[str, int]] = set()
 
     async def read(self) -> Known:
         """Everything, afresh; names of companies and contacts are looked up again when they are met."""
@@ -86,12 +92,32 @@ class Roster:
     async def words_for(self, rows: Iterable[Row]) -> Words:
         """What these rows need to be read by people: names that we have not met are asked for together."""
         # Somebody may read it all afresh meanwhile: what is asked for belongs into the words that we give.
-        words, there = (await self.at_hand()).words, list(rows)
+        there = list(rows)
+        words = await self._words_of_all(there)
         companies = {one for row in there if (one := number(row, "companyID")) is not None}
         contacts = {one for row in there for key in ("contactID", "createdByContactID") if (one := number(row, key))}
         await self._name("Companies", companies, words.companies, ("id", "companyName"))
         await self._name("Contacts", contacts, words.contacts, ("id", "firstName", "lastName"))
         return words
+
+    async def _words_of_all(self, rows: list[Row]) -> Words:
+        """The words at hand; read once afresh for a queue, a status or a technician that is newer than they are."""
+        known = await self.at_hand()
+        if not (_unknown(rows, known.words) - self._strange):
+            return known.words
+        async with self._lock:
+            now = self.known or known
+            if _unknown(rows, now.words) - self._strange and self._may_read_again():
+                now = await self.read()
+                self._strange |= _unknown(rows, now.words)
+            return now.words
+
+    def _may_read_again(self) -> bool:
+        now, before = self._site.now(), self._read_again_at
+        if before and timedelta() <= now - before < AGAIN:
+            return False
+        self._read_again_at = now
+        return True
 
     async def _name(self, entity: str, wanted: set[int], known: dict[int, str], fields: tuple[str, ...]) -> None:
         missing = wanted - known.keys()
@@ -136,3 +162,11 @@ class Roster:
             if (role := number(row, "defaultServiceDeskRoleID")) is not None:
                 roles.setdefault(int(row["id"]), role)
         return roles
+
+
+def _unknown(rows: Iterable[Row], words: Words) -> set[tuple[str, int]]:
+    """The numbers in rows for which there is no word."""
+    known: dict[str, frozenset[int]] = {name: choices.values() for name, choices in words.picklists.items()}
+    known[OWNER] = frozenset(words.people)
+    told = ((name, number(row, name)) for row in rows for name in known)
+    return {(name, value) for name, value in told if value is not None and value not in known[name]}
