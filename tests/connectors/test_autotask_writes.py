@@ -8,7 +8,19 @@ from typing import Any
 import httpx
 import pytest
 
-from psa_copilot import ActorClass, AddNote, Book, EditNote, Http, LinkTo, LogTime, NotReady, Rejected
+from psa_copilot import (
+    ActorClass,
+    AddNote,
+    Book,
+    ChangeField,
+    EditNote,
+    Field,
+    Http,
+    LinkTo,
+    LogTime,
+    NotReady,
+    Rejected,
+)
 from psa_copilot.clock import Clock
 from psa_copilot.markers import new_marker, signed
 from psa_copilot.sandbox import Sandbox
@@ -189,6 +201,31 @@ async def test_a_ticket_has_no_odd_parent(psa: Sandbox, at: Autotask, parent: st
     with pytest.raises(Rejected, match="is no other ticket"):
         await at.apply(ref(1001), LinkTo(parent=parent, because="a test"), "")
     assert not [row for row in psa.log() if row["method"] == "PATCH"]
+
+
+# What shows late
+
+
+async def test_a_field_that_shows_late_is_looked_at_again(psa: Sandbox, at: Autotask) -> None:
+    psa.switch(edit_lag=5)
+    wish = ChangeField(field=Field.PRIORITY, to="High", was="Medium", because="a test")
+    assert (await at.apply(ref(1001), wish, "")).value == "High"
+    assert (await at.apply(ref(1001), LinkTo(parent="1002", because="a test"), "")).value == "1002"
+
+
+async def test_a_resolution_that_shows_late_is_looked_at_again(psa: Sandbox, at: Autotask) -> None:
+    psa.switch(edit_lag=5)
+    for wish in (resolving(new_marker()), resolving(new_marker())):
+        await at.apply(ref(1001), wish, "")
+    said = [one.remote_id for one in (await at.pull(ref(1001))).messages if one.remote_id.startswith("resolution-")]
+    assert len(said) == 2
+
+
+async def test_a_field_that_never_shows_is_refused(psa: Sandbox, at: Autotask) -> None:
+    psa.switch(edit_lag=60)
+    wish = ChangeField(field=Field.PRIORITY, to="High", was="Medium", because="a test")
+    with pytest.raises(Rejected, match="priority is 'Medium'"):
+        await at.apply(ref(1001), wish, "")
 
 
 # What the customer sees

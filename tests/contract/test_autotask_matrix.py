@@ -38,7 +38,7 @@ BEYOND_US = (
 )
 """Rules that mail or undo, missing rights, and time that cannot be ours: each has tests of its own, that the canary
 finds it, or that it is told by name and nothing is written."""
-MORE: Position = {"read_lag": 3.0, "kept_pages": 1.0, "hourly_limit": 0.0, "thread_limit": 0.0}
+MORE: Position = {"read_lag": 3.0, "edit_lag": 3.0, "kept_pages": 1.0, "hourly_limit": 0.0, "thread_limit": 0.0}
 """Positions of switches that have no list of them."""
 if not os.environ.get("PSA_COPILOT_MATRIX"):
     pytest.skip("opt in with PSA_COPILOT_MATRIX=1, which takes half an hour", allow_module_level=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from psa_copilot import ChangeField, Field, LinkTo, NotReady, Receipt, Ref, Rejected, Ticket, Unsupported
+from psa_copilot import ChangeField, Field, LinkTo, Receipt, Ref, Rejected, Ticket, Unsupported
 from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.roster import Known, Roster
 from psa_copilot_connectors.autotask.rows import Row
@@ -34,13 +34,13 @@ class Fields:
         for name, to in wanted.items():
             body |= await self._set(name, to, doing)
         await self._site.patch(f"/{TICKETS}", body, doing=doing)
-        return self._kept(await self._afterwards(ref), wanted, action.field, doing)
+        ticket = await self._afterwards(ref, lambda ticket: _has(ticket, wanted))
+        return self._kept(ticket, wanted, action.field, doing)
 
     async def find(self, ref: Ref, action: ChangeField) -> Receipt | None:
         """Whether the fields have these values by now."""
         ticket, wanted = await self._tickets.one(ref), {**action.along, action.field: action.to}
-        done = all(ticket.field(name) == to for name, to in wanted.items())
-        return _receipt(ticket, action.field) if done else None
+        return _receipt(ticket, action.field) if _has(ticket, wanted) else None
 
     async def link(self, ref: Ref, action: LinkTo) -> Receipt:
         """The ticket becomes an incident of a problem: the only relation of two tickets that the PSA has."""
@@ -49,7 +49,7 @@ class Fields:
             raise Rejected(self._site.connection, doing, f"{action.parent!r} is no other ticket")
         body: Row = {"id": int(ref.remote_id), "problemTicketId": int(action.parent)}
         await self._site.patch(f"/{TICKETS}", body, doing=doing)
-        ticket = await self._afterwards(ref)
+        ticket = await self._afterwards(ref, lambda ticket: ticket.parent == action.parent)
         if ticket.parent != action.parent:
             says = f"the PSA said yes, and the ticket's problem is {ticket.parent or 'none'}"
             raise Rejected(self._site.connection, doing, says)
@@ -60,11 +60,8 @@ class Fields:
         ticket = await self._tickets.one(ref)
         return Receipt(value=action.parent) if ticket.parent == action.parent else None
 
-    async def _afterwards(self, ref: Ref) -> Ticket:
-        try:
-            return await self._tickets.one(ref)
-        except NotReady as exc:  # the write was accepted; only the look at it failed
-            raise NotReady(exc.connection, exc.doing, exc.why, maybe_done=True) from exc
+    async def _afterwards(self, ref: Ref, shows: Callable[[Ticket], bool]) -> Ticket:
+        return await self._site.once_written(lambda: self._tickets.one(ref), shows)
 
     def _kept(self, ticket: Ticket, wanted: Mapping[Field, str], field: Field, doing: str) -> Receipt:
         for name, to in wanted.items():
@@ -124,6 +121,10 @@ class Fields:
 def _paths(known: Known) -> dict[str, tuple[int, int | None]]:
     lists = known.words.picklists
     return mapping.paths(lists["issueType"], lists["subIssueType"])
+
+
+def _has(ticket: Ticket, wanted: Mapping[Field, str]) -> bool:
+    return all(ticket.field(name) == to for name, to in wanted.items())
 
 
 def _receipt(ticket: Ticket, name: Field) -> Receipt:

@@ -5,7 +5,7 @@ Ours is a part of it between blank lines, told again by the marker at its end, w
 
 from __future__ import annotations
 
-from psa_copilot import AddNote, EditNote, NotReady, Receipt, Ref, Rejected, marker_of, same_text
+from psa_copilot import AddNote, EditNote, Receipt, Ref, Rejected, marker_of, same_text
 from psa_copilot_connectors.autotask.mapping import RESOLUTION, blocks_of
 from psa_copilot_connectors.autotask.rows import Row, text
 from psa_copilot_connectors.autotask.site import Site
@@ -63,11 +63,10 @@ class Resolutions:
             raise Rejected(self._site.connection, doing, says)
         body: Row = {"id": int(ref.remote_id), RESOLUTION: said}
         await self._site.patch(f"/{TICKETS}", body, doing=doing)
-        try:
-            kept = text(await self._tickets.row(ref), RESOLUTION)
-        except NotReady as exc:  # the write was accepted; only the look at it failed
-            raise NotReady(exc.connection, exc.doing, exc.why, maybe_done=True) from exc
-        if not same_text(kept, said):
+        row = await self._site.once_written(
+            lambda: self._tickets.row(ref), lambda row: same_text(text(row, RESOLUTION), said)
+        )
+        if not same_text(text(row, RESOLUTION), said):
             raise Rejected(self._site.connection, doing, "the PSA said yes and kept another text")
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady, Rejected
@@ -19,6 +19,10 @@ THREADS = 2
 """Requests to one entity at a time: the vendor takes three of an integration, and another process may run."""
 AGAIN = timedelta(minutes=1)
 """A database that answers 401 is looked for again at most this often."""
+LATE = (1.0, 2.0, 4.0)
+"""Seconds between looks at what was written: the server that answers may not know of it yet."""
+
+T = TypeVar("T")
 
 
 class Site:
@@ -110,6 +114,19 @@ class Site:
     async def patch(self, path: str, body: Row, *, doing: str) -> int:
         """Change a record, whose number is in the body."""
         return self._number(await self._ask(lambda api: api.patch(path, body, doing=doing)), doing)
+
+    async def once_written(self, look: Callable[[], Awaitable[T]], shows: Callable[[T], bool]) -> T:
+        """What a look finds after a write that was accepted, as soon as it shows there, or at last as it is."""
+        try:
+            found = await look()
+            for seconds in LATE:
+                if shows(found):
+                    break
+                await self._http.clock.sleep(seconds)
+                found = await look()
+        except NotReady as exc:  # only the look at it failed
+            raise NotReady(exc.connection, exc.doing, exc.why, maybe_done=True) from exc
+        return found
 
     async def delete(self, path: str, *, doing: str) -> None:
         """Take a record away."""

@@ -80,7 +80,8 @@ class Pages:
             raise Refused("Invalid query syntax. Only one user-defined field may be queried at a time.")
         matches, hidden = compile_filter(shape, query.conditions), self._records.hidden(shape.name)
         rows: list[Row] = []
-        for row in self._candidates(shape, query.conditions, place.beyond):
+        for there in self._candidates(shape, query.conditions, place.beyond):
+            row = self._records.as_read(shape.name, there)
             if row["id"] > place.beyond and matches(row) and row["id"] not in hidden:
                 rows.append(row)
             if len(rows) > query.records:

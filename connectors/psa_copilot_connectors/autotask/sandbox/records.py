@@ -54,6 +54,7 @@ class Records:
         self.listeners: list[Callable[[Change], None]] = []
         self._on_ticket: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._made: deque[tuple[datetime, str, int]] = deque()
+        self._edited: deque[tuple[datetime, Row]] = deque()
 
     def hidden(self, entity: str) -> set[int]:
         """Rows so new that another server, which answers the questions, does not have them yet."""
@@ -61,6 +62,19 @@ class Records:
         while self._made and self._made[0][0] <= seen_since:
             self._made.popleft()
         return {number for _, of, number in self._made if of == entity}
+
+    def edited(self, former: Row) -> None:
+        """A ticket was edited; another server, which answers the questions, still has its former shape."""
+        if self.switches.number("edit_lag"):
+            self._edited.append((self.clock.now(), former))
+
+    def as_read(self, entity: str, row: Row) -> Row:
+        """A row as the server that answers the questions has it."""
+        seen_since = self.clock.now() - timedelta(seconds=self.switches.number("edit_lag"))
+        while self._edited and self._edited[0][0] <= seen_since:
+            self._edited.popleft()
+        former = (old for _, old in self._edited if entity == "Tickets" and old["id"] == row["id"])
+        return next(former, row)
 
     def settle(self) -> None:
         """What was there from the start is known everywhere."""

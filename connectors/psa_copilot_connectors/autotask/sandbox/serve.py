@@ -136,7 +136,7 @@ class Served:
             row = None
         if row is None and self._records.switches.text("missing_row") == "404":
             raise Failed(told({"Message": "No HTTP resource was found."}, 404))
-        return told({"item": self._rendered(shape, row) if row else None})
+        return told({"item": self._rendered(shape, self._records.as_read(shape.name, row)) if row else None})
 
     def _child(self, asked: Asked, entity: str, parent: int, shape: Shape, more: list[str]) -> Answer:
         method = asked.request.method

@@ -18,6 +18,7 @@ RECORDS = (
     Switch("one_udf_per_query", True, "A question may speak of one user-defined field only. Unverified."),
     Switch("kept_pages", 50.0, "So many addresses of next pages are remembered. Unverified."),
     Switch("read_lag", 0.0, "Seconds of the sandbox's time until a new record can be read."),
+    Switch("edit_lag", 0.0, "Seconds of the sandbox's time until a ticket's edit by the API can be read."),
     Switch("missing_row", "null", "Reading a record that is not there: 200 with null, or 404.", ("null", "404")),
     Switch("running_sla", "null", "What the paused hours of an SLA say whose clock runs. Unverified.", ("null", "0")),
     Switch("noise_key", True, "Answers about children carry soapParentPropertyId."),

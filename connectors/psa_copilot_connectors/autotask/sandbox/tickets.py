@@ -65,7 +65,9 @@ class Tickets:
         """The same for somebody outside, whom more can keep from it."""
         old = self.row(ticket)
         self._check_completion(old, checked(SHAPES["Tickets"], body, self.picklists, old))
-        return self.edit(ticket, body, by)
+        row = self.edit(ticket, body, by)
+        self.records.edited(old)
+        return row
 
     def edit(self, ticket: int, body: Mapping[str, Any], by: int, at: datetime | None = None) -> Row:
         """Change fields of a ticket; nothing happens unless everything can."""
