@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -385,6 +386,15 @@ async def test_a_body_is_signed_as_sent_or_as_rendered(at: Autotask, sign: Calla
     forged = delivered(at, BODY, lambda body: body.replace("7", "8"))
     with pytest.raises(Forged):
         await at.read_webhook(forged)
+
+
+@pytest.mark.parametrize("title", ["C:\\", 'C:\\"', "\\\\", '\\\\"\\', '"', "thanks \U0001f600"])
+async def test_a_text_that_ends_in_a_backslash_is_no_forgery(at: Autotask, title: str) -> None:
+    told = {"Action": "Update", "EntityType": "Ticket", "Id": 7, "Fields": {"title": title}}
+    body = json.dumps(told, ensure_ascii=False)
+    assert json.loads(escaped(body)) == told
+    [hint] = await at.read_webhook(delivered(at, body, escaped))
+    assert hint.remote_id == "7"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,11 @@ class TestAutotaskWithEachSwitch(Switched):
             return Ref(connection="main", remote_id=str(number)), wish, marker
         return ref, wish, marker
 
+    async def test_two_changes_of_one_second_are_two(self, psa: Any, connector: Connector) -> None:
+        if psa.switches()["edit_lag"]["value"]:
+            pytest.skip("time stands still there, so that no edit ever shows")
+        await super().test_two_changes_of_one_second_are_two(psa, connector)
+
     async def test_a_ticket_becomes_the_child_of_another(self, psa: Any, connector: Connector) -> None:
         if psa.switches()["links"]["value"] == "any":
             await super().test_a_ticket_becomes_the_child_of_another(psa, connector)

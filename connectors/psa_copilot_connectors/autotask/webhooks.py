@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ HEARD = frozenset(
 )  # fmt: skip
 """Fields whose change we want to hear of, by their names without spaces, in lower case."""
 ESCAPED = frozenset("&<>'`+")
+_ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+"""A quote with a backslash of its own: an even number of them before it are themselves escaped."""
 
 
 def signing_key(settings: AutotaskSettings, connection: str) -> bytes:
@@ -198,7 +201,7 @@ def _is_signed(body: bytes, signature: bytes, key: bytes) -> bool:
 
 def _escaped(body: bytes) -> bytes:
     """Characters that mean something to HTML, and those beyond ASCII, as JSON escapes in upper case."""
-    written = body.decode(errors="replace").replace('\\"', "\\u0022")
+    written = _ESCAPED_QUOTE.sub(r"\1\\u0022", body.decode(errors="replace"))
     return "".join(_escape(one) if one in ESCAPED or ord(one) > 126 else one for one in written).encode()
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import struct
 from collections import defaultdict, deque
 from datetime import datetime, timedelta
 from typing import Any
@@ -112,6 +113,14 @@ def _signature(key: Any, text: str) -> str:
 
 def escaped(body: str) -> str:
     """The rendering that some servers sign instead of what they send."""
-    text = body.replace('\\"', "\\u0022")
-    outside = set(ESCAPED) - {'"'}
-    return "".join(f"\\u{ord(one):04X}" if one in outside or ord(one) > 126 else one for one in text)
+    letters, parts, outside = iter(body), list[str](), set(ESCAPED) - {'"'}
+    for letter in letters:
+        one = f"{letter}{next(letters, '')}" if letter == "\\" else letter  # with what a backslash escapes
+        parts.append(_rendered('"') if one == '\\"' else one)
+    return "".join(_rendered(one) if one in outside or ord(one) > 126 else one for one in "".join(parts))
+
+
+def _rendered(letter: str) -> str:
+    """A character as one escape, or as two where it takes a pair of them."""
+    units = struct.iter_unpack(">H", letter.encode("utf-16-be"))
+    return "".join(f"\\u{unit:04X}" for (unit,) in units)
