@@ -23,6 +23,7 @@ from psa_copilot.markers import new_marker, same_text, signed
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.halopsa import HaloPsa
+from psa_copilot_connectors.halopsa.rows import Row
 from psa_copilot_connectors.halopsa.sandbox import TRAPS, HaloPsaSandbox
 from tests.connectors.halopsa_desk import SPEED, change, connected, halo, note, psa, ref
 
@@ -46,6 +47,7 @@ WAYS = [
     {"since_filter": "ignored", "order": "ignored"},
     {"since_inclusive": False},
     {"since_reads": "last_update"},
+    {"since_reads": "last_update", "order": "ignored"},
     {"repeats_first_page": False, "bare_lists": True},
     {"bare_lists": True, "order": "ignored"},
 ]
@@ -67,16 +69,57 @@ async def test_the_walk_is_whole_whatever_the_server_heeds(
     assert sorted(await walk(halo, halo.cursor_at(since))) == sorted(made)
 
 
-async def test_a_server_that_ignores_the_filter_is_asked_newest_first(psa: Sandbox, halo: HaloPsa) -> None:
-    psa.switch(per_5_minutes=0, since_filter="ignored")
-    for number in range(250):
-        psa.inject({"title": f"Ticket {number}"})
+@pytest.mark.parametrize("filters", ["heeded", "ignored"])
+async def test_replies_on_old_tickets_are_found_where_lists_stay_newest_first(
+    psa: Sandbox, halo: HaloPsa, filters: str
+) -> None:
+    psa.switch(per_5_minutes=0, since_filter=filters, order="ignored")
+    old = [psa.inject({"title": f"Ticket {number}"}) for number in range(250)]
     psa.advance("1h")
     since = halo.cursor_at(psa.now())
-    made = str(psa.inject({"title": "The newest"}))
-    assert await walk(halo, since) == [made]
+    for number in old[:3]:
+        psa.inject(number, {"role": "customer", "text": "It is back."})
+    made = [psa.inject({"title": f"Newer ticket {number}"}) for number in range(120)]
+    wanted = sorted(map(str, (*old[:3], *made)))
+    assert sorted(await walk(halo, since)) == wanted
     asked = len(psa.log())
-    assert await walk(halo, since) == [made]
+    assert sorted(await walk(halo, since)) == wanted
+    assert len(psa.log()) - asked == (2 if filters == "heeded" else 4), "pages of what the filter leaves, or of all"
+
+
+async def test_what_changes_while_unordered_pages_are_read_is_not_stepped_over(
+    psa: Sandbox, halo: HaloPsa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psa.switch(per_5_minutes=0, order="ignored")
+    since = halo.cursor_at(psa.now() - timedelta(seconds=1))
+    made = [psa.inject({"title": f"Ticket {number}"}) for number in range(150)]
+    await walk(halo, since)
+    page = halo._site.page
+
+    async def meddled(path: str, params: Row, number: int, *, doing: str) -> tuple[list[Row], int | None]:
+        told = await page(path, params, number, doing=doing)
+        if number == 1:
+            for ticket in (made[-1], made[0]):  # the first is read already, and the second comes later
+                psa.inject(ticket, {"role": "customer", "text": "It is back."})
+        return told
+
+    monkeypatch.setattr(halo._site, "page", meddled)
+    cursor = [page.cursor async for page in halo.changes(since)][-1]
+    monkeypatch.undo()
+    assert str(made[-1]) in await walk(halo, cursor)
+
+
+async def test_a_server_that_ignores_the_filter_is_asked_newest_first(psa: Sandbox, halo: HaloPsa) -> None:
+    psa.switch(per_5_minutes=0, since_filter="ignored")
+    made = [psa.inject({"title": f"Ticket {number}"}) for number in range(250)]
+    psa.advance("1h")
+    since = halo.cursor_at(psa.now())
+    for number in (made[3], made[-1], made[7]):
+        psa.inject(number, {"role": "customer", "text": "It is back."})
+    changed = [str(made[3]), str(made[-1]), str(made[7])]
+    assert await walk(halo, since) == changed
+    asked = len(psa.log())
+    assert await walk(halo, since) == changed
     assert len(psa.log()) - asked == 1, "one page, though the desk has more than two of them"
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from psa_copilot import Expected, Moment, NotReady, Step, keyset
 from psa_copilot_connectors.halopsa import mapping
-from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, settled, stamp
+from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, settled, stamp, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import PAGE, Site
 
@@ -25,28 +26,54 @@ SETUP = 10
 """Requests that tell who and what there is."""
 TRIES = 3
 DOING = "list changed tickets"
+ALWAYS = "9"
+"""A stamp after all others."""
+
+
+@dataclass
+class _Sinking:
+    """Whether pages come newest change first as asked, or only look so because their own order is much the same."""
+
+    proven: bool
+    holds: bool = True
+    _last: str = ALWAYS
+
+    def saw(self, rows: list[Row], keys: list[str]) -> None:
+        """The next page, with the stamps of its rows."""
+        self.holds &= all(one >= other for one, other in pairwise([self._last, *keys]))
+        self._last = keys[-1] if keys else self._last
+        self.proven = self.holds and (self.proven or not any(_sinks(rows, name) for name in ("id", "dateoccurred")))
+
+    def has_passed(self, since: str) -> bool:
+        """Whether nothing changed since then can follow."""
+        return self.proven and self._last < since
 
 
 class Changes:
     """Changed tickets, oldest change first."""
 
-    def __init__(self, site: Site, settings: HaloPsaSettings) -> None:
-        self._site, self._zone = site, ZoneInfo(settings.zone)
+    def __init__(self, site: Site, settings: HaloPsaSettings, now: Callable[[], Moment]) -> None:
+        self._site, self._zone, self._now = site, ZoneInfo(settings.zone), now
         self._obeys = True
         """Whether this server has heeded filter and order so far."""
+        self._filters = True
+        """Whether it has heeded the filter, at least."""
+        self._sinks = False
+        """Whether it was seen to heed the order, newest change first."""
 
-    async def since(self, cursor: str) -> AsyncIterator[list[Row]]:
-        """Pages of rows changed at or after a stamp."""
+    async def since(self, cursor: str) -> AsyncIterator[tuple[list[Row], str]]:
+        """Pages of rows changed at or after a stamp, each with the stamp to go on from."""
         seen: set[tuple[str, int]] = set()
         if self._obeys:
             async for rows in self._asked(cursor):
-                yield rows
-                seen = {self.key(row) for row in rows}
-                cursor = max(stamp for stamp, _ in seen)
+                seen |= {self.key(row) for row in rows}
+                yield rows, max(cursor, self.key(rows[-1])[0])
         if not self._obeys:
-            found = [row for row in await self._searched(cursor) if self.key(row) not in seen]
+            rows, sure = await self._searched(cursor)
+            found = [row for row in rows if self.key(row) not in seen]
             for start in range(0, len(found), PAGE):
-                yield found[start : start + PAGE]
+                page = found[start : start + PAGE]
+                yield page, max(cursor, min(self.key(page[-1])[0], sure))
 
     async def expected(self, since: Moment) -> Expected | None:
         """How many tickets have changed since a moment, each of which takes a read of its own for its actions.
@@ -103,28 +130,54 @@ class Changes:
     def _heeded(self, rows: list[Row], since: datetime) -> bool:
         """Whether the filter filtered and the order ordered."""
         keys = [self.key(row)[0] for row in rows]
+        return self._touched(rows, since) and all(one <= other for one, other in pairwise(keys))
+
+    def _touched(self, rows: list[Row], since: datetime) -> bool:
+        """Whether the filter filtered: something has happened to each of them."""
         oldest = stamp(since.astimezone(UTC) - SLACK)
-        touched = all(key >= oldest or self._acted(row) >= oldest for key, row in zip(keys, rows, strict=True))
-        return touched and all(one <= other for one, other in pairwise(keys))
+        return all(self.key(row)[0] >= oldest or self._acted(row) >= oldest for row in rows)
 
     def _acted(self, row: Row) -> str:
         when = moment(row.get("lastactiondate"), self._zone)
         return stamp(when) if when else ""
 
-    async def _searched(self, cursor: str) -> list[Row]:
-        """All of them by our own looking: newest first where that is heeded, else through everything."""
-        page, got, found, last = 1, 0, dict[int, Row](), ""
+    async def _searched(self, since: str) -> tuple[list[Row], str]:
+        """All of them by our own looking, and up to when that is sure to be all."""
+        for _ in range(TRIES):
+            began = stamp(self._now() - SLACK)
+            found = await self._looked_through(since)
+            if found is not None:
+                rows, is_whole = found
+                own = (row for row in rows if self.key(row)[0] >= since)
+                return sorted(own, key=self.key), ALWAYS if is_whole else began
+        raise NotReady(self._site.connection, DOING, "they change faster than they can be read")
+
+    async def _looked_through(self, since: str) -> tuple[list[Row], bool] | None:
+        """Pages to their end, or until older ones follow. What changes meanwhile shows only where the order holds."""
+        start, sinking = datetime.fromisoformat(since) - OVERLAP, _Sinking(self._sinks)
+        wanted = {"lastupdatefromdate": asked(start, self._zone)} if self._filters else {}
+        page, got, most, found = 1, 0, 0, dict[int, Row]()
         while True:
-            rows, total = await self._site.page(TICKETS, {**EVERY, **NEWEST_CHANGE_FIRST}, page, doing=DOING)
-            fresh = [row for row in rows if int(number(row["id"])) not in found]
-            found |= {int(number(row["id"])): row for row in fresh}
-            keys = [self.key(row)[0] for row in rows]
-            page, got = page + 1, got + len(rows)
-            sinks = all(one >= other for one, other in pairwise([last or "9", *keys]))
-            last = keys[-1] if keys and sinks else "0"  # once out of order, always
-            done = not fresh or (total is not None and got >= total) or (total is None and len(rows) < PAGE)
-            if done or (last != "0" and last < cursor):
-                return sorted((row for row in found.values() if self.key(row)[0] >= cursor), key=self.key)
+            rows, total = await self._site.page(TICKETS, {**EVERY, **NEWEST_CHANGE_FIRST, **wanted}, page, doing=DOING)
+            if self._filters and not self._touched(rows, start):
+                self._filters = False
+                return None
+            if total is not None and total < most:
+                return None  # one is gone, so that another may have slipped onto a page that was read already
+            known = len(found)
+            found |= {int(number(row["id"])): row for row in rows}
+            sinking.saw(rows, [self.key(row)[0] for row in rows])
+            page, got, most = page + 1, got + len(rows), total or 0
+            is_end = len(found) == known or (got >= total if total is not None else len(rows) < PAGE)
+            if is_end or sinking.has_passed(since):
+                self._sinks = sinking.proven
+                return list(found.values()), page == 2 or sinking.holds
+
+
+def _sinks(rows: list[Row], name: str) -> bool:
+    """Whether rows come newest first by something else than their last change."""
+    told = [(int(number(row[name])), "") if name == "id" else (0, text(row, name)) for row in rows]
+    return any(told) and all(one >= other for one, other in pairwise(told))
 
 
 def _wanted(key: str, step: Step) -> bool:

@@ -81,7 +81,7 @@ class HaloPsa(Connector):
         self._site = Site(settings, http)
         self._roster = Roster(self._site, settings, http.psa_now)
         self._tickets = Tickets(self._site, self._roster, settings)
-        self._changes = Changes(self._site, settings)
+        self._changes = Changes(self._site, settings, http.psa_now)
         self._notes = Notes(self._site, self._roster, self._tickets, settings)
         self._looks = Looks(self._site, self._tickets, self._notes)
         self._fields = Fields(self._site, self._roster, self._tickets)
@@ -134,8 +134,8 @@ class HaloPsa(Connector):
         return await self._changes.expected(since)
 
     async def changes(self, since: str) -> AsyncIterator[TicketPage]:
-        async for rows in self._changes.since(since):
-            yield TicketPage(await self._tickets.of(rows), cursor=self._changes.key(rows[-1])[0])
+        async for rows, cursor in self._changes.since(since):
+            yield TicketPage(await self._tickets.of(rows), cursor=cursor)
 
     def cursor_at(self, moment: Moment) -> str:
         return stamp(moment)
