@@ -53,6 +53,35 @@ async def test_a_check_takes_less_than_half_a_minutes_requests(psa: Sandbox, hal
     assert len(psa.log()) < HaloPsa.Settings.model_fields["rate"].default / 2
 
 
+# Lists without paging, of which only a part may come
+
+
+@pytest.mark.parametrize("how", ["all", "counted", "cut"])
+async def test_a_long_ticket_is_read_from_its_first_message_on(psa: Sandbox, halo: HaloPsa, how: str) -> None:
+    psa.switch(per_5_minutes=0, whole_lists=how)
+    said = [{"role": "customer", "text": f"Message {number}"} for number in range(70)]
+    number = psa.inject({"title": "Till", "messages": said})
+    messages = (await halo.pull(ref(number))).messages
+    assert {one.text for one in messages} == {one["text"] for one in said}
+
+
+@pytest.mark.parametrize("how", ["counted", "cut"])
+async def test_everybody_is_known_where_a_list_has_to_be_read_by_pages(psa: Sandbox, halo: HaloPsa, how: str) -> None:
+    psa.switch(per_5_minutes=0, whole_lists=how)
+    names = {f"Agent {number}" for number in range(130)}
+    for name in names:
+        psa.inject({"title": "Till", "assignee": name})
+    assert names <= {one.identifier for one in (await halo.directory()).technicians}
+
+
+async def test_a_part_of_a_list_does_not_pass_for_all_of_it(psa: Sandbox, halo: HaloPsa) -> None:
+    psa.switch(per_5_minutes=0, whole_lists="counted", repeats_first_page=True)
+    for number in range(130):
+        psa.inject({"title": "Till", "assignee": f"Agent {number}"})
+    with pytest.raises(NotReady, match=r"the PSA shows 100 of 1\d\d and not the rest"):
+        await halo.directory()
+
+
 # What is gone, and who we are
 
 

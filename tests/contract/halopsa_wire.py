@@ -114,6 +114,11 @@ def _only(fault: Fault, *names: str) -> bool:
     return any(f"('{name}' was unexpected)" in fault.says for name in names)
 
 
+def _is_page(fault: Fault, _: Exchange) -> bool:
+    names = ("page_no", "page_size", "pageinate")
+    return fault.endpoint == "GET /Agent" and fault.where in {f"query/{name}" for name in names}
+
+
 def _is_since(fault: Fault, _: Exchange) -> bool:
     return fault.where in ("query/lastupdatefromdate", "query/lastupdatetodate") and fault.rule == "type"
 
@@ -134,6 +139,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "who (live, not in S)",
         lambda fault, _: fault.side == "answer" and _only(fault, "who"),
     ),
+    Deviation("agents come by pages where that is asked for", "Agent → array, `results` when paged", _is_page),
     Deviation(
         "dates come and go without a zone",
         "Dates come back as naive ISO strings, normally UTC",

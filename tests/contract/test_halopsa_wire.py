@@ -67,6 +67,7 @@ async def test_whatever_the_connector_says_and_hears_is_described(wire: Wire, ps
     await use_all(connected(psa, http), psa)
     await use_webhooks(connected(psa, http), psa, lambda: None)
     await use_through_bad_days(psa, http)
+    await use_a_crowd(psa, connected(psa, http))
     await use_with_each_switch(psa, lambda: connected(psa, http))
     assert [str(fault) for fault in wire.judge()] == []
     assert wire.tally.skipped == 0
@@ -92,6 +93,14 @@ async def use_through_bad_days(psa: Sandbox, http: Http) -> None:
     psa.switch(**dict.fromkeys(rights, False))
     await connected(psa, http).check()
     psa.switch(**dict.fromkeys(rights, True))
+
+
+async def use_a_crowd(psa: Sandbox, connector: HaloPsa) -> None:
+    psa.switch(whole_lists="counted")
+    for number in range(60):
+        psa.inject({"title": "Tray 2", "assignee": f"Agent {number}"})
+    await connector.directory()
+    psa.switch(whole_lists="all")
 
 
 @pytest.mark.parametrize(

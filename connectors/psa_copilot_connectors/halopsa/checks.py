@@ -72,7 +72,7 @@ async def _may_read(site: Site, right: Right, known: Known | None) -> Finding:
     if known and known.setup.get(right.told_by):
         return Finding("ok", right.about, "may be read")
     try:
-        rows = await site.rows(right.path, dict(right.params), doing=f"read {right.about}")
+        rows = await site.first(right.path, dict(right.params), doing=f"read {right.about}")
     except AuthFailed:
         raise
     except PsaError as exc:
@@ -138,7 +138,8 @@ async def check_zones(site: Site, settings: HaloPsaSettings) -> list[Finding]:
     """Whether an action's own date and the one that its ticket tells of it are told in the zones that we think."""
     try:
         newest = await _last_acted(site)
-        told = await site.rows("/Actions", {"ticket_id": number(newest.get("id"))}, doing="read the newest actions")
+        asked = {"ticket_id": number(newest.get("id"))}
+        told = await site.counted("/Actions", asked, doing="read the newest actions")
     except (NotFound, Rejected):
         return []
     dates = [when for row in told if (when := moment(row.get("datetime"), ZoneInfo(settings.action_zone)))]

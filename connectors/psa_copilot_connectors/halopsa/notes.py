@@ -58,7 +58,7 @@ class Notes:
     async def on(self, own: str) -> list[Row]:
         """The actions of a ticket, as Halo tells them."""
         asked = {"ticket_id": own, "includehtmlnote": "true"}
-        rows = await self._site.rows(ACTIONS, asked, doing=f"read the actions of ticket {own}")
+        rows = await self._site.counted(ACTIONS, asked, doing=f"read the actions of ticket {own}")
         # Filters may be ignored without a word.
         return [row for row in rows if number(row.get("ticket_id")) in ("", own)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,10 +14,15 @@ from psa_copilot_connectors.halopsa.settings import KEYS, HaloPsaSettings
 
 PAGE = 100
 """Halo silently cuts longer pages."""
+MOST = 1000
+"""So many rows come of a list that is asked for by `count`, and not more."""
+USUAL_SIZE = 50
+"""So many often come of a list that is asked for without paging: one of so many, or twice that, may go on."""
 AHEAD = timedelta(minutes=2)
 """So long before its end a token is not used any more."""
 STALE = timedelta(minutes=1)
 """Rights are baked into a token: a 403 on an older one is tried again with a new one."""
+BY_ID: Mapping[str, str] = {"order": "id", "orderdesc": "false"}
 USUAL_LIFE = 3600
 ENDS_OLD = frozenset({400, 401})
 """What a bad client gets; servers differ."""
@@ -55,8 +60,31 @@ class Site:
             raise NotReady(self.connection, doing, str(exc)) from exc
 
     async def rows(self, path: str, params: Row | None = None, *, doing: str) -> list[Row]:
-        """A list that comes whole."""
-        rows, _ = await self._listed(path, params, doing)
+        """A list that comes whole; where it was cut, read by pages to its end."""
+        rows, total = await self._listed(path, params, doing)
+        if _is_whole(rows, total):
+            return rows
+        found = _by_id(rows)
+        async for more in self.walk(path, params, doing=doing, order={}):
+            found |= _by_id(more)
+        return self._whole(list(found.values()), total, doing)
+
+    async def first(self, path: str, params: Row, *, doing: str) -> list[Row]:
+        """What comes of a list without reading on."""
+        return (await self._listed(path, params, doing))[0]
+
+    async def counted(self, path: str, params: Row, *, doing: str) -> list[Row]:
+        """The same for a list that knows no pages, and takes `count` instead."""
+        rows, total = await self._listed(path, {**params, "count": MOST}, doing)
+        if len(rows) >= MOST:
+            total = MOST + 1  # where it is cut there, the PSA tells no other number
+        return self._whole(rows, total, doing)
+
+    def _whole(self, rows: list[Row], total: int | None, doing: str) -> list[Row]:
+        """Nothing is better than a part that passes for all."""
+        if total is not None and len(rows) < total:
+            says = f"the PSA shows {len(rows)} of {total if total <= MOST else f'more than {MOST}'} and not the rest"
+            raise NotReady(self.connection, doing, says)
         return rows
 
     async def page(self, path: str, params: Row, page: int, *, doing: str) -> tuple[list[Row], int | None]:
@@ -64,13 +92,14 @@ class Site:
         paging = {"pageinate": "true", "page_no": page, "page_size": PAGE}
         return await self._listed(path, {**params, **paging}, doing)
 
-    async def walk(self, path: str, params: Row | None = None, *, doing: str) -> AsyncIterator[list[Row]]:
+    async def walk(
+        self, path: str, params: Row | None = None, *, doing: str, order: Mapping[str, str] = BY_ID
+    ) -> AsyncIterator[list[Row]]:
         """Pages of a long list by id. Some endpoints show their first page for ever: what comes again ends it."""
         seen: set[str] = set()
         page, total, got = 1, None, 0
         while total is None or got < total:
-            asked = {**(params or {}), "order": "id", "orderdesc": "false"}
-            rows, total = await self.page(path, asked, page, doing=doing)
+            rows, total = await self.page(path, {**(params or {}), **order}, page, doing=doing)
             fresh = [row for row in rows if number(row.get("id")) not in seen]
             if not fresh:
                 return
@@ -153,3 +182,12 @@ def _rows(json: Any) -> list[Row] | None:
         return None
     lists = [value for value in json.values() if isinstance(value, list)]
     return _rows(next((value for value in lists if value), lists[0])) if lists else None
+
+
+def _is_whole(rows: list[Row], total: int | None) -> bool:
+    """Whether nothing says that a list goes on; one without a count may end by chance where lists are cut."""
+    return len(rows) >= total if total is not None else not rows or len(rows) % USUAL_SIZE > 0
+
+
+def _by_id(rows: list[Row]) -> dict[str, Row]:
+    return {str(row.get("id") or row): row for row in rows}

@@ -105,6 +105,17 @@ def enveloped(key: str, rows: Sequence[Row], asked: Mapping[str, str], switches:
     return {"page_no": number, "page_size": size, "record_count": len(rows), key: few}
 
 
+def as_a_whole(key: str, rows: Sequence[Row], asked: Mapping[str, str], switches: Switches) -> object:
+    """A list that usually comes whole, in a bare array; by the switch it is cut where nobody asks for more."""
+    how, few = switches.text("whole_lists"), list(rows)
+    if how == "all":
+        return few
+    if is_true(asked.get("pageinate", "")):
+        return enveloped(key, rows, asked, switches)
+    few = few[: min(int(asked.get("count") or USUAL_COUNT), MOST)]
+    return few if how == "cut" or switches.on("bare_lists") else {"record_count": len(rows), key: few}
+
+
 def on_day(text: str) -> datetime:
     """A day as the list of actions wants it."""
     moment = datetime.fromisoformat(text)

@@ -14,7 +14,15 @@ from psa_copilot_connectors.halopsa.sandbox import usual
 from psa_copilot_connectors.halopsa.sandbox.actions import Actions
 from psa_copilot_connectors.halopsa.sandbox.appointments import Appointments
 from psa_copilot_connectors.halopsa.sandbox.change import Refused
-from psa_copilot_connectors.halopsa.sandbox.listing import enveloped, is_true, on_day, ordered, tickets_of
+from psa_copilot_connectors.halopsa.sandbox.listing import (
+    MOST,
+    as_a_whole,
+    enveloped,
+    is_true,
+    on_day,
+    ordered,
+    tickets_of,
+)
 from psa_copilot_connectors.halopsa.sandbox.logins import Login, Logins
 from psa_copilot_connectors.halopsa.sandbox.recording import Recording
 from psa_copilot_connectors.halopsa.sandbox.rows import shown, stamp
@@ -104,7 +112,7 @@ class Served:
             ("GET", "actions"): self._actions,
             ("POST", "actions"): self._write_actions,
             ("DELETE", "actions"): lambda asked: parts.actions.delete(_ticket(asked), _number(asked)),
-            ("GET", "todo"): lambda asked: parts.recording.todos.get(_ticket(asked), []),
+            ("GET", "todo"): lambda asked: self._whole("todos", parts.recording.todos.get(_ticket(asked), []), asked),
             ("GET", "appointment"): self._appointments,
             ("POST", "appointment"): lambda asked: self._written(map(parts.appointments.write, asked.bodies())),
             ("DELETE", "appointment"): lambda asked: parts.appointments.delete(_number(asked)),
@@ -125,7 +133,7 @@ class Served:
         api = is_true(asked.query.get("includeapiagents", ""))
         rows = [row for row in self._desk.agents if row["id"] != usual.UNASSIGNED]
         rows = [row for row in rows if (disabled or not row["isdisabled"]) and (api or not row["isapiagent"])]
-        return self._one(rows, asked) if asked.number else list(map(shown, rows))
+        return self._one(rows, asked) if asked.number else self._whole("results", list(map(shown, rows)), asked)
 
     def _statuses(self, asked: Asked) -> object:
         self._demand("statuses_right", asked)
@@ -141,11 +149,14 @@ class Served:
         rows = [self._desk.shown_outcome(row) for row in self._desk.outcomes]
         if asked.number:
             return self._one(rows, asked)
-        return [row for row in rows if hidden or not row["hidden"]]
+        return self._whole("outcomes", [row for row in rows if hidden or not row["hidden"]], asked)
 
     def _rules(self, asked: Asked) -> object:
         self._demand("rules_right", asked)
         return [{"id": number, "name": name, "inactive": False} for number, name in enumerate(rules(self._switches), 1)]
+
+    def _whole(self, key: str, rows: Sequence[Row], asked: Asked) -> object:
+        return as_a_whole(key, rows, asked.query, self._switches)
 
     def _rows(self, table: Iterable[Row]) -> list[Row]:
         return list(map(shown, table))
@@ -203,8 +214,10 @@ class Served:
                 raise Refused(404, "Action not found")
             return self._action(row, asked)
         rows = [self._action(row, asked) for row in self._actions_asked(asked)]
+        if self._switches.text("whole_lists") != "all":
+            return as_a_whole("actions", rows, {**asked.query, "pageinate": ""}, self._switches)  # it knows no pages
         if asked.query.get("count"):
-            rows = rows[: int(asked.query["count"])]
+            rows = rows[: min(int(asked.query["count"]), MOST)]
         return rows if self._switches.on("bare_lists") else {"record_count": len(rows), "actions": rows}
 
     def _actions_asked(self, asked: Asked) -> list[Row]:
@@ -240,7 +253,7 @@ class Served:
         rows = self._parts.appointments.asked_for(asked.query)
         if is_true(asked.query.get("pageinate", "")):
             return enveloped("appointments", rows, asked.query, self._switches)
-        return rows
+        return self._whole("appointments", rows, asked)
 
     # Webhooks
 
@@ -252,7 +265,7 @@ class Served:
     def _notifications(self, asked: Asked) -> object:
         self._demand("webhooks_right", asked)
         wanted, rows = asked.query.get("webhook_id"), self._parts.webhooks.notifications.values()
-        return [row for row in rows if not wanted or row["webhook_id"] == wanted]
+        return self._whole("notifications", [row for row in rows if not wanted or row["webhook_id"] == wanted], asked)
 
     def _write_webhooks(self, asked: Asked, write: Callable[[Mapping[str, Any]], Row]) -> Answer:
         self._demand("webhooks_right", asked)

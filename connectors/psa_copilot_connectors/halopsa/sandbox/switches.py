@@ -41,6 +41,13 @@ LISTS = (
     ),
     Switch("team_id_filter", False, "Lists of tickets heed `team_id`. Witnesses disagree."),
     Switch("order", "heeded", "The parameter `order` is heeded, or lists stay newest first.", ("heeded", "ignored")),
+    Switch(
+        "whole_lists",
+        "all",
+        "Actions, agents, outcomes, appointments, notifications and to-dos that are asked for without paging or count "
+        "come all; or 50 of them (of actions the newest) with the true record_count; or 50 without any. Unverified.",
+        ("all", "counted", "cut"),
+    ),
     Switch("repeats_first_page", False, "Lists ignore page_no and show page 1 again, as some endpoints do."),
     Switch("bare_lists", False, "Lists come without their envelope."),
     Switch("late_visibility", 0.0, "Seconds after which reads show a write; what was posted is answered at once."),
