@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from psa_copilot import ActorClass, Field, Origin, Ref
-from psa_copilot_connectors.halopsa import acts, mapping, outcomes
+from psa_copilot import ActorClass, EditNote, Field, Origin, Ref
+from psa_copilot_connectors.halopsa import acts, bodies, mapping, outcomes
 from psa_copilot_connectors.halopsa.mapping import Names
 from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
@@ -120,6 +120,13 @@ def test_an_outcome_that_does_nothing_besides_is_silent_about_it() -> None:
     }
     assert outcomes.does(quiet) == []
     assert outcomes.does(quiet | {"newstatus": 9, "sendemail": "1"}) == ["mails", "sets a status"]
+
+
+@pytest.mark.parametrize(("told", "hidden"), [(None, True), (..., True), (True, True), (0, True), (False, False)])
+def test_an_edit_never_shows_what_is_not_told_to_be_shown(told: object, hidden: bool) -> None:
+    before = {"id": 3, "outcome_id": 7} | ({} if told is ... else dict.fromkeys(bodies.INSIDE, told))
+    body = bodies.edit(EditNote(note_id="3", body="New words", because="a test"), 7, before)
+    assert {body[name] for name in bodies.INSIDE} == {hidden}
 
 
 @pytest.mark.parametrize(

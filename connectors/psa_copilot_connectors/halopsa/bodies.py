@@ -19,7 +19,10 @@ def note(action: AddNote, ticket: int, outcome: int) -> Row:
 
 
 def edit(action: EditNote, ticket: int, before: Row) -> Row:
-    """New words, and everything else as it was. Where there is HTML, the words are made from it."""
+    """New words, and everything else as it was; what is not told to be shown stays, or is, hidden.
+
+    Where there is HTML, the words are made from it.
+    """
     html = {"note_html": "<br>".join(escape(line, quote=False) for line in action.body.splitlines())}
     return {
         "id": int(action.note_id),
@@ -27,7 +30,7 @@ def edit(action: EditNote, ticket: int, before: Row) -> Row:
         "outcome_id": int(number(before.get("outcome_id")) or 0),
         "note": action.body,
         **(html if before.get("note_html") else {}),
-        **{name: bool(before.get(name, hidden)) for name, hidden in INSIDE.items()},
+        **{name: before.get(name) is not False for name in INSIDE},
         **QUIET,
     }
 
