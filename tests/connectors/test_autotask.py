@@ -37,7 +37,7 @@ from psa_copilot.clock import Clock
 from psa_copilot.markers import new_marker, signed
 from psa_copilot.sandbox import Sandbox
 from psa_copilot.testing.listener import listening
-from psa_copilot_connectors.autotask import Autotask, checks, mapping, site, webhooks
+from psa_copilot_connectors.autotask import Autotask, checks, mapping, site, timeoff, webhooks
 from psa_copilot_connectors.autotask.notes import internal
 from psa_copilot_connectors.autotask.picklists import Choice, Picklist
 from psa_copilot_connectors.autotask.rows import Row
@@ -264,6 +264,75 @@ async def test_calendars_have_service_calls_and_time_off(psa: Sandbox, at: Autot
     assert found["mruiz"].kind is AppointmentKind.TIME_OFF
     assert await at.appointments(*window, ref(1001)) == [found["idahl"]]
     assert await at.appointments(window[1], window[1] + timedelta(hours=1), ref(1001)) == []
+
+
+async def test_approved_leave_is_time_off_and_what_is_asked_for_is_not(psa: Sandbox, at: Autotask) -> None:
+    psa.switch(time_off="request")
+    starts = psa.now().replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    ends = starts + timedelta(days=1, hours=3)
+    psa.record("time_off", by="mruiz", starts=starts.isoformat(), ends=ends.isoformat(), text="Hills")
+    asked = {"requestDate": starts.isoformat(), "hours": 8, "timeOffRequestType": 1}
+    idahl = next(one for one in (await at.directory()).technicians if one.identifier == "idahl")
+    async with logged_in(psa.url, user="human", secret="human") as human:
+        (await human.post(f"/Resources/{idahl.remote_id}/TimeOffRequests", json=asked)).raise_for_status()
+    found = await at.appointments(starts - timedelta(days=1), starts + timedelta(days=9))
+    assert {(one.person, one.kind) for one in found} == {("mruiz", AppointmentKind.TIME_OFF)}
+    assert (found[0].starts, found[-1].ends) == (starts, ends)
+    asked_for = len(psa.log())
+    assert await at.appointments(ends, ends + timedelta(days=1)) == []
+    assert len(psa.log()) - asked_for == 2, "what is known of it is asked for anew once an hour"
+
+
+async def test_a_holiday_is_time_off_for_whoever_works_there(psa: Sandbox, at: Autotask) -> None:
+    day = psa.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=3)
+    told = {"holidayName": "Founders' Day", "holidayDate": day.isoformat()}
+    async with logged_in(psa.url, user="human", secret="human") as human:
+        (await human.post("/HolidaySets/1/Holidays", json=told)).raise_for_status()
+    found = [one for one in await at.appointments(day, day + timedelta(days=1)) if one.person == "idahl"]
+    assert [(one.kind, one.starts, one.ends) for one in found] == [
+        (AppointmentKind.TIME_OFF, day, day + timedelta(days=1))
+    ]
+    assert await at.appointments(day - timedelta(days=1), day) == []
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "span"),
+    [
+        (None, None, ("2026-03-02T00:00", "2026-03-03T00:00")),
+        ("2026-03-02T09:00:00", "2026-03-02T12:30:00", ("2026-03-02T09:00", "2026-03-02T12:30")),
+        ("1900-01-01T09:00:00", "1900-01-01T12:30:00", ("2026-03-02T09:00", "2026-03-02T12:30")),
+        ("1900-01-01T22:00:00", "1900-01-01T02:00:00", ("2026-03-02T22:00", "2026-03-03T02:00")),
+        ("2026-03-02T09:00:00", "2026-03-06T17:00:00", ("2026-03-02T09:00", "2026-03-06T17:00")),
+        ("1900-01-01T00:00:00", "1900-01-01T00:00:00", ("2026-03-02T00:00", "2026-03-03T00:00")),
+    ],
+)
+def test_a_request_for_time_off_is_for_a_day_or_for_hours_of_it(
+    starts: str | None, ends: str | None, span: tuple[str, str]
+) -> None:
+    told = timeoff.span_of({"requestDate": "2026-03-02T00:00:00", "startTime": starts, "endTime": ends})
+    assert told == tuple(datetime.fromisoformat(f"{one}:00+00:00") for one in span)
+
+
+@pytest.mark.parametrize(
+    ("zone", "begins"),
+    [
+        ("(GMT-05:00) Eastern Time", "2026-03-02T05:00"),
+        ("Australia/Brisbane", "2026-03-01T14:00"),
+        ("(GMT+05:30) Chennai", "2026-03-01T18:30"),
+        ("somewhere", "2026-03-02T00:00"),
+        ("", "2026-03-02T00:00"),
+    ],
+)
+def test_a_holiday_begins_where_people_have_it(zone: str, begins: str) -> None:
+    told = timeoff.midnight({"holidayDate": "2026-03-02T00:00:00"}, zone)
+    assert told == datetime.fromisoformat(f"{begins}:00+00:00")
+
+
+def test_approved_is_told_by_the_date_where_no_status_is_called_so() -> None:
+    row = {"status": 7, "approvedDateTime": "2026-03-02T00:00:00"}
+    assert timeoff.is_approved(row, frozenset())
+    assert not timeoff.is_approved(row | {"rejectReason": "Busy"}, frozenset())
+    assert not timeoff.is_approved(row, frozenset({2}))
 
 
 async def test_what_a_close_would_step_over_is_named(psa: Sandbox, at: Autotask) -> None:

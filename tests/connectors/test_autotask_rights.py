@@ -98,6 +98,8 @@ def test_every_right_has_its_test() -> None:
     assert {*SAYS, "history_right", "charges_right", "notifications_right"} | {
         "webhooks_right",
         "billing_codes_right",
+        "time_off_right",
+        "holidays_right",
     } == RIGHTS.keys()
 
 
@@ -111,6 +113,18 @@ async def test_a_work_type_that_may_not_be_read_is_not_guessed(psa: Sandbox, htt
     psa.switch(billing_codes_right=False)
     with pytest.raises(Rejected, match="view BillingCodes"):
         await connected(psa, http, work_type="Automation").apply(ref(1001), wish(psa, "time_right"), new_marker())
+
+
+@pytest.mark.parametrize("right", ["time_off_right", "holidays_right"])
+async def test_who_may_not_read_time_off_goes_on_without(psa: Sandbox, at: Autotask, right: str) -> None:
+    assert (await checked(at))["people who are away"].level == "ok"
+    psa.switch(**{right: False})
+    await at.directory()
+    told = (await checked(at))["people who are away"]
+    assert (told.level, "Security Levels" in told.says) == ("warning", True)
+    starts = psa.now() + timedelta(days=9)
+    psa.record("time_off", by="mruiz", starts=starts.isoformat(), ends=(starts + timedelta(hours=1)).isoformat())
+    assert {one.person for one in await at.appointments(starts, starts + timedelta(hours=1))} == {"mruiz"}
 
 
 async def test_more_rights_than_needed_are_a_warning(psa: Sandbox, at: Autotask) -> None:

@@ -1,4 +1,4 @@
-"""Calendars of technicians: service calls on tickets, and appointments for everything else."""
+"""Calendars of technicians: service calls on tickets, appointments for everything else, and who is away."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from psa_copilot_connectors.autotask.roster import Roster
 from psa_copilot_connectors.autotask.rows import Row, moment, number, stamp, text, where
 from psa_copilot_connectors.autotask.site import Site
 from psa_copilot_connectors.autotask.tickets import Tickets
+from psa_copilot_connectors.autotask.timeoff import TimeOff
 
 CALLS, ON_CALL, DOING = "ServiceCalls", "ServiceCallTickets", "ServiceCallTicketResources"
 HOUR = 3600
@@ -19,8 +20,8 @@ HOUR = 3600
 class Calendar:
     """A service call names no technician: they stand on the tickets of the call."""
 
-    def __init__(self, site: Site, roster: Roster, tickets: Tickets, time_off: frozenset[str]) -> None:
-        self._site, self._roster, self._tickets = site, roster, tickets
+    def __init__(self, site: Site, roster: Roster, tickets: Tickets, away: TimeOff, time_off: frozenset[str]) -> None:
+        self._site, self._roster, self._tickets, self._away = site, roster, tickets, away
         self._time_off = frozenset(word.casefold() for word in time_off)
 
     async def between(self, start: Moment, end: Moment, ref: Ref | None) -> list[Appointment]:
@@ -32,7 +33,8 @@ class Calendar:
         others = await self._site.all("Appointments", *window, doing="list appointments")
         words = (await self._roster.at_hand()).words
         kept = [self._other(row, words.identifier(number(row, "resourceID"))) for row in others]
-        return [*await self._calls(calls, None), *(one for one in kept if one)]
+        away = await self._away.between(start, end)
+        return [*await self._calls(calls, None), *(one for one in kept if one), *away]
 
     async def _calls_on(self, ref: Ref, start: Moment, end: Moment) -> list[Row]:
         on = where("ticketID", "eq", int(ref.remote_id))

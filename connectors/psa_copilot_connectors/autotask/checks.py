@@ -12,6 +12,7 @@ from psa_copilot_connectors.autotask.roster import MATCH_ALL, Known
 from psa_copilot_connectors.autotask.rows import Row, number, stamp, text, where
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
 from psa_copilot_connectors.autotask.site import Site
+from psa_copilot_connectors.autotask.timeoff import Away
 from psa_copilot_connectors.autotask.work import Work
 
 READS = {
@@ -171,6 +172,17 @@ async def check_time(work: Work) -> Finding:
         f"`Can view non-billable time entries`, or a write without an answer is never cleared up; {SCREEN}"
     )
     return Finding("ok", "time", "ours can be told again") if sees_ours else Finding("warning", "time", says)
+
+
+def check_time_off(away: Away) -> list[Finding]:
+    """Whether we see who is away, besides what stands in appointments."""
+    hidden = [Finding("warning", "people who are away", f"{one}; {SCREEN}") for one in away.unread]
+    none = (
+        "no request for time off is shown to us: where there are some, the system setting for proxy time entry has to "
+        "be on for timesheet approvers and admins"
+    )
+    seen = f"{away.requests} requests for time off are shown to us" if away.requests else none
+    return hidden or [Finding("ok", "people who are away", seen)]
 
 
 def check_webhooks(sleeping: Iterable[str]) -> list[Finding]:

@@ -46,6 +46,7 @@ from psa_copilot_connectors.autotask.rows import Row, number, stamp, where
 from psa_copilot_connectors.autotask.settings import AutotaskSettings
 from psa_copilot_connectors.autotask.site import Site
 from psa_copilot_connectors.autotask.tickets import Tickets, moment_of
+from psa_copilot_connectors.autotask.timeoff import TimeOff
 from psa_copilot_connectors.autotask.traces import Looks
 from psa_copilot_connectors.autotask.work import Work
 
@@ -87,7 +88,8 @@ class Autotask(Connector):
         self._notes = Notes(self._site, self._roster, self._tickets)
         self._fields = Fields(self._site, self._roster, self._tickets)
         self._looks = Looks(self._site, self._roster, self._tickets)
-        self._calendar = Calendar(self._site, self._roster, self._tickets, settings.time_off)
+        self._away = TimeOff(self._site, self._roster)
+        self._calendar = Calendar(self._site, self._roster, self._tickets, self._away, settings.time_off)
         self._work = Work(self._site, self._roster, settings)
         self._key = webhooks.signing_key(settings, http.connection)
         self._registrations = webhooks.Registrations(self._site, self._key)
@@ -124,12 +126,14 @@ class Autotask(Connector):
             *checks.check_statuses(known, self.settings, name),
             await checks.check_closing(self._site, self.settings, name),
             await checks.check_time(self._work),
+            *checks.check_time_off(await self._away.known()),
             *checks.check_webhooks(await self._registrations.sleeping()),
             *checks.recipes(),
         ]
 
     async def directory(self) -> Directory:
         self._work.forget()
+        self._away.forget()
         return (await self._roster.read()).directory
 
     async def contacts(self) -> AsyncIterator[list[Contact]]:

@@ -13,6 +13,7 @@ OWN_COMPANY = 0
 API_USERS = {"api@sandbox.example": "Copilot Api", "api2@sandbox.example": "Second Api"}
 FIRST_PERSON, FIRST_API = 29_682_901, 29_689_901
 CLIENT_TYPE = 1
+OFFICE, OFFICE_ZONE = 1, "(GMT+00:00) Coordinated Universal Time"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Desk:
 
     def furnish(self, directory: Directory) -> None:
         """Set up the desk."""
+        holidays = self.records.add("HolidaySets", {"holidaySetName": "Office"})
+        office = {"name": "Office", "isDefault": True, "holidaySetId": holidays["id"], "timeZone": OFFICE_ZONE}
+        self.records.add("InternalLocations", office, OFFICE)
         for role in ("Technician", "Engineer"):
             self.records.add("Roles", {"name": role, "isActive": True, "isSystemRole": False, "hourlyFactor": 1.0})
         self._keep_resource("Autotask", "Administrator", "administrator", "", PERSON, SYSTEM)
@@ -157,6 +161,7 @@ class Desk:
             "isActive": True,
             "licenseType": license_type,
             "resourceType": "Employee",
+            "locationID": OFFICE,
         }
         if number is None:  # people come before programs, whoever came first
             number = FIRST_PERSON + len(self._technicians)

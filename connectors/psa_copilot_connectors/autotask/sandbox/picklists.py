@@ -13,6 +13,7 @@ PUBLIC, INTERNAL, CO_MANAGED = 1, 2, 4
 TASK_NOTE, WORKFLOW_NOTE, PORTAL_NOTE = 3, 13, 18
 PERSON, API_USER = 1, 7
 """License types."""
+TIME_OFF_APPROVED, VACATION = 2, 1
 OPEN_DESK = "Help Desk"
 
 _USUAL: dict[str, dict[int, str]] = {
@@ -36,6 +37,8 @@ _USUAL: dict[str, dict[int, str]] = {
     "publish": {PUBLIC: "All Autotask Users", INTERNAL: "Internal Project Team",
                 CO_MANAGED: "Internal & Co-Managed"},
     "licenseType": {PERSON: "Professional", 3: "Team Member", API_USER: "API User (system)"},
+    "timeOffStatus": {1: "Submitted", TIME_OFF_APPROVED: "Approved", 3: "Rejected", 4: "Canceled"},
+    "timeOffType": {VACATION: "Vacation Time", 2: "Sick Time", 3: "Personal Time", 4: "Floating Holiday"},
     "callStatus": {1: "New", 2: "Complete", 3: "Canceled"},
     "webhookField": {101: "Title", 102: "Status", 103: "Priority", 104: "QueueID", 105: "AssignedResourceID",
                      106: "IssueType", 107: "SubIssueType", 108: "CompanyID", 109: "ContactID",

@@ -140,6 +140,8 @@ class Served:
 
     def _child(self, asked: Asked, entity: str, parent: int, shape: Shape, more: list[str]) -> Answer:
         method = asked.request.method
+        if more and more[0] == "entityinformation":
+            return self._information(asked, shape, more[1:])
         if more:
             return self._one_child(asked, shape, parent, more)
         if method == "GET":

@@ -128,6 +128,18 @@ s description externalNumber name
 b isActive isExcludedFromNewContracts
 f markupRate unitCost unitPrice
 """
+_TIME_OFF = """
+d approvedDateTime createDateTime endTime lastModifiedDateTime requestDate startTime
+i approveRejectResourceID createdByResourceID impersonatorApproveRejectResourceID lastApprovedLevel
+i lastModifiedByResourceID resourceID status timeOffRequestType
+f hours
+s reason rejectReason
+"""
+_PLACE = """
+s additionalAddressInfo address1 address2 city country name postalCode state timeZone
+l holidaySetId
+b isDefault
+"""
 _WEBHOOK = """
 s deactivationUrl name notificationEmailAddress secretKey webhookGUID webhookUrl
 b isActive isReady isSubscribedToCreateEvents isSubscribedToDeleteEvents isSubscribedToUpdateEvents
@@ -200,6 +212,15 @@ _ANNOTATED: dict[str, dict[str, dict[str, object]]] = {
     },
     "ServiceCallTickets": {"ticketID": {"required": True, "refers_to": "Ticket"}},
     "ServiceCallTicketResources": {"resourceID": {"required": True, "refers_to": "Resource"}},
+    "TimeOffRequests": {
+        "requestDate": {"required": True},
+        "hours": {"required": True},
+        "status": {"read_only": True, "picklist": "timeOffStatus"},
+        "timeOffRequestType": {"picklist": "timeOffType"},
+        **{name: {"read_only": True} for name in ("approvedDateTime", "approveRejectResourceID", "createDateTime",
+           "createdByResourceID", "lastApprovedLevel", "lastModifiedByResourceID", "lastModifiedDateTime")},
+    },
+    "Holidays": {name: {"required": True} for name in ("holidayDate", "holidayName")},
     "TicketSecondaryResources": {name: {"required": True} for name in ("resourceID", "roleID")},
     "TicketAdditionalContacts": {"contactID": {"required": True, "refers_to": "Contact"}},
     "TicketWebhooks": {
@@ -257,6 +278,10 @@ SHAPES = {
         _shape("ServiceCallTicketResources", "i resourceID serviceCallTicketID", "cd", child_of="serviceCallTicketID"),
         _shape("Appointments", "d createDateTime endDateTime startDateTime updateDateTime\n"
                "i creatorResourceID resourceID\ns description title"),
+        _shape("TimeOffRequests", _TIME_OFF, "cu", child_of="resourceID"),
+        _shape("HolidaySets", "s holidaySetDescription holidaySetName", "cud"),
+        _shape("Holidays", "d holidayDate\ns holidayName\ni holidaySetID", "cud", child_of="holidaySetID"),
+        _shape("InternalLocations", _PLACE),
         *(
             shape
             for of in ("Ticket", "TicketNote")
@@ -279,6 +304,8 @@ CHILDREN = {
     ("Tickets", "additionalcontacts"): "TicketAdditionalContacts",
     ("ServiceCalls", "tickets"): "ServiceCallTickets",
     ("ServiceCallTickets", "resources"): "ServiceCallTicketResources",
+    ("Resources", "timeoffrequests"): "TimeOffRequests",
+    ("HolidaySets", "holidays"): "Holidays",
     ("TicketWebhooks", "fields"): "TicketWebhookFields",
     ("TicketWebhooks", "excludedresources"): "TicketWebhookExcludedResources",
     ("TicketNoteWebhooks", "fields"): "TicketNoteWebhookFields",

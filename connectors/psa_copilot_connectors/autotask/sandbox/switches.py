@@ -24,6 +24,8 @@ RECORDS = (
     Switch("noise_key", True, "Answers about children carry soapParentPropertyId."),
     Switch("call_needs_assignment", False,
            "Who does a service call has to be on its ticket already. Unverified."),
+    Switch("time_off", "appointment", "As what people enter their time off: an appointment, or an approved request.",
+           ("appointment", "request")),
     Switch("links", "any", "Which tickets problemTicketId may join: any, or an Incident with a Problem. Unverified.",
            ("any", "problem")),
     Switch("time_spans_midnight", True, "A time entry may begin on one day of UTC and end on the next."),
@@ -72,6 +74,8 @@ RIGHTS = {
     "charges_right": ("read", frozenset({"TicketCharges"})),
     "notifications_right": ("read", frozenset({"NotificationHistory"})),
     "billing_codes_right": ("read", frozenset({"BillingCodes"})),
+    "time_off_right": ("read", frozenset({"TimeOffRequests"})),
+    "holidays_right": ("read", frozenset({"Holidays"})),
 }
 """What the security level of API users may write, or even read; the switch, and what it is about."""
 RIGHT_SWITCHES = (

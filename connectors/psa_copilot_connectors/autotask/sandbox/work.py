@@ -19,11 +19,13 @@ from psa_copilot.sandbox import (
     TimeOffLine,
 )
 from psa_copilot_connectors.autotask.sandbox.notes import Notes
-from psa_copilot_connectors.autotask.sandbox.picklists import COMPLETE
+from psa_copilot_connectors.autotask.sandbox.picklists import COMPLETE, TIME_OFF_APPROVED, VACATION
 from psa_copilot_connectors.autotask.sandbox.records import SYSTEM
 from psa_copilot_connectors.autotask.sandbox.replies import iso
 from psa_copilot_connectors.autotask.sandbox.tickets import Tickets
 from psa_copilot_connectors.autotask.sandbox.timesheet import ON_TICKET, Timesheet
+
+DAY = timedelta(days=1)
 
 
 class Work:
@@ -36,7 +38,8 @@ class Work:
     def record(self, line: Record, at: datetime) -> None:
         """One line; LookupError where its ticket is not there."""
         if isinstance(line, TimeOffLine):
-            self._plan(int(self._desk.resource(line.by)["id"]), line.text, line.starts, line.ends)
+            plan = self._request if self._records.switches.text("time_off") == "request" else self._plan
+            plan(int(self._desk.resource(line.by)["id"]), line.text, line.starts, line.ends)
         elif isinstance(line, LeaverLine):
             self._desk.let_go(line.by)
         else:
@@ -135,6 +138,27 @@ class Work:
     def _plan(self, who: int, title: str, starts: datetime, ends: datetime) -> None:
         fields = {"resourceID": who, "title": title, "startDateTime": iso(starts), "endDateTime": iso(ends)}
         self._records.add("Appointments", {**fields, "updateDateTime": iso(self._records.clock.now())})
+
+    def _request(self, who: int, reason: str, starts: datetime, ends: datetime) -> None:
+        """A request for each day, all approved."""
+        now, day = iso(self._records.clock.now()), starts.replace(hour=0, minute=0, second=0, microsecond=0)
+        while day < ends:
+            begins, over = max(starts, day), min(ends, day + DAY)
+            fields: Row = {
+                "resourceID": who,
+                "requestDate": iso(day),
+                "startTime": iso(begins),
+                "endTime": iso(over),
+                "hours": (over - begins).total_seconds() / 3600,
+                "reason": reason,
+                "status": TIME_OFF_APPROVED,
+                "timeOffRequestType": VACATION,
+                "createdByResourceID": who,
+                "createDateTime": now,
+                "approvedDateTime": now,
+            }
+            self._records.add("TimeOffRequests", fields)
+            day += DAY
 
     def _link(self, line: LinkLine, ticket: int, by: int, at: datetime) -> None:
         other = self._tickets.find(line.to)
