@@ -209,6 +209,7 @@ async def test_an_outcome_that_does_more_is_refused_before_anything_is_written(p
     async with connected(psa) as halo:
         faults = [finding for finding in await halo.check() if finding.level == "fault"]
         assert [finding.about for finding in faults] == ["outcome Private Note"]
+        assert TRAPS[trap] in faults[0].says
         with pytest.raises(Rejected, match="make one that does nothing besides"):
             await halo.apply(ref(number), note(marker), marker)
     assert not [row for row in psa.log() if row["committed"]]

@@ -179,13 +179,24 @@ def test_a_tenant_of_a_shared_server_is_named_at_login() -> None:
     ("outcome", "does"),
     [
         ({"newstatus": -1, "respondtype": 0, "defaultmanhrs": 0.0, "sendemail": None}, []),
-        ({"defaultmanhrs": 0.25, "defaultagent": "7"}, ["assigns", "logs time"]),
+        ({"defaultmanhrs": 0.25, "defaultagent": "7"}, ["logs time", "assigns"]),
         ({"child_ticket_type_id": 3, "createchildticketortemplate": 1}, ["makes a child ticket"]),
         ({"slaholdischecked": True, "isbillingaction": False}, ["holds the SLA"]),
     ],
 )
 def test_an_outcome_does_what_is_set_and_nothing_that_is_not(outcome: dict[str, object], does: list[str]) -> None:
     assert outcomes.does(outcome) == does
+
+
+@pytest.mark.parametrize("field", outcomes.DOES)
+@pytest.mark.parametrize("value", [True, 4, "Escalations", "0f9c3b6e-1111-4222-8333-444455556666"])
+def test_whatever_is_set_in_an_outcome_is_told(field: str, value: object) -> None:
+    assert outcomes.does({"id": 7, "outcome": "Private Note", field: value}) == [outcomes.DOES[field]]
+
+
+@pytest.mark.parametrize("nothing", [None, "", 0, -1, 0.0, False, "0", "00000000-0000-0000-0000-000000000000"])
+def test_what_is_not_set_in_an_outcome_does_nothing(nothing: object) -> None:
+    assert outcomes.does(dict.fromkeys(outcomes.DOES, nothing)) == []
 
 
 def test_a_status_that_turns_into_another_by_itself_is_told_by_names() -> None:

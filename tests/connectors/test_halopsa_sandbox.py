@@ -226,11 +226,21 @@ def test_a_trap_of_time_shows_in_the_outcome_and_snaps(
     assert write(api, "/Actions", ticket_id=1001, outcome_id=7, note="Hello").json()[field] == value
 
 
-def test_an_outcome_that_assigns_assigns(psa: Sandbox, api: httpx.Client) -> None:
-    psa.switch(outcome_assigns=True)
+@pytest.mark.parametrize(
+    ("trap", "field", "value"),
+    [
+        ("outcome_assigns", "agent_name", "Ines Dahl"),
+        ("outcome_moves_team", "team", "Escalations"),
+        ("outcome_sets_category", "category_1", "Hardware>Printer>Blank pages"),
+    ],
+)
+def test_an_outcome_that_gives_a_ticket_away_does_so(
+    psa: Sandbox, api: httpx.Client, trap: str, field: str, value: str
+) -> None:
+    psa.switch(**{trap: True})
     number = psa.inject({"title": "Till"})
     write(api, "/Actions", ticket_id=number, outcome_id=7, note="Hello")
-    assert read(api, f"/Tickets/{number}")["agent_name"] == "Ines Dahl"
+    assert read(api, f"/Tickets/{number}")[field] == value
 
 
 # Webhooks

@@ -88,7 +88,7 @@ def is_set(value: object) -> bool:
     try:
         return float(str(value or 0)) > 0
     except ValueError:
-        return bool(value)  # a GUID, or a name
+        return bool(str(value).strip("0-"))  # a GUID, which may be all zeros, or a name
 
 
 def some(what: str, which: Iterable[str]) -> list[str]:

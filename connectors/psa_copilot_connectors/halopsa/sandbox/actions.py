@@ -143,9 +143,20 @@ class Actions:
             self._tickets.set_quietly(ticket, fields, at)
         if status and self._desk.statuses.get(status):
             self._tickets.edit(ticket, {"status_id": status}, by["name"], at, rules=False)
+        if moved := self._moved(outcome):
+            self._tickets.edit(ticket, moved, by["name"], at, rules=False)
+
+    def _moved(self, outcome: Row) -> Row:
+        """Who and where an outcome gives a ticket to, and what as."""
+        moved: Row = {}
         if agent := self._desk.agents.get(outcome["defaultagent"]):
-            named = {"agent_id": agent["id"], "agent_name": agent["name"]}
-            self._tickets.edit(ticket, named, by["name"], at, rules=False)
+            moved |= {"agent_id": agent["id"], "agent_name": agent["name"]}
+        if outcome["defaultteam"]:
+            team = self._desk.team(outcome["defaultteam"])
+            moved |= {"team": team["name"], "team_id": team["id"]}
+        if category := self._desk.category(outcome["defaultcat1"]):
+            moved |= {"category_1": category["category_name"], "categoryid_1": category["id"]}
+        return moved
 
     def _type_of(self, ticket: int) -> Row:
         types = self._desk.types

@@ -226,6 +226,19 @@ _TRAP_FIELDS: dict[str, tuple[str, object]] = {
     "outcome_charges": ("chargerate", usual.CHARGED),
     "outcome_logs_time": ("defaultmanhrs", 0.25),
     "outcome_assigns": ("defaultagent", 2),
+    "outcome_moves_team": ("defaultteam", usual.TEAMS[1]),
+    "outcome_sets_category": ("defaultcat1", usual.CATEGORIES[0].replace("/", ">")),
+    # What the others do is not played: it happens on other tickets, or outside of the PSA.
+    "outcome_makes_todos": ("todo_template_id", 4),
+    "outcome_runs_runbook": ("automation_runbookid", str(uuid5(NAMESPACE_URL, "runbook"))),
+    "outcome_runs_script": ("script_id", 3),
+    "outcome_acts_in_azure": ("azure_action", 2),
+    "outcome_calls_integration": ("integration_method_id", 11),
+    "outcome_sets_linked_status": ("default_linkedticket_status", usual.CLOSED),
+    "outcome_sends_jira_note": ("default_send_jira_note", True),
+    "outcome_sends_to_halo": ("default_send_to_halo", True),
+    "outcome_shows_on_parent": ("show_on_parent", 1),
+    "outcome_shows_on_child": ("show_on_child", 1),
 }
 
 
@@ -273,6 +286,10 @@ def _outcome(number: int, fields: Mapping[str, object]) -> Row:
         "chargerate": 0,
         "defaultmanhrs": 0.0,
         "defaultagent": 0,
+        "defaultteam": "",
+        "defaultcat1": "",
+        "todo_template_id": 0,
+        "automation_runbookid": None,
         "ishiddenfrominternalit": False,
         **fields,
     }

@@ -97,7 +97,7 @@ WEBHOOKS = (
 
 # What the outcome of our notes might do besides: each makes it a trap that `check` must see.
 TRAPS = {
-    "outcome_mails": "mails the user",
+    "outcome_mails": "mails",
     "outcome_sets_status": "sets a status",
     "outcome_responds": "counts as a response",
     "outcome_holds_sla": "holds the SLA",
@@ -106,6 +106,18 @@ TRAPS = {
     "outcome_charges": "charges",
     "outcome_logs_time": "logs time",
     "outcome_assigns": "assigns",
+    "outcome_moves_team": "moves to another team",
+    "outcome_sets_category": "sets a category",
+    "outcome_makes_todos": "makes to-dos",
+    "outcome_runs_runbook": "runs a runbook",
+    "outcome_runs_script": "runs a script",
+    "outcome_acts_in_azure": "acts in Azure",
+    "outcome_calls_integration": "calls an integration",
+    "outcome_sets_linked_status": "sets a status of linked tickets",
+    "outcome_sends_jira_note": "tells Jira",
+    "outcome_sends_to_halo": "tells another Halo",
+    "outcome_shows_on_parent": "shows on the parent ticket",
+    "outcome_shows_on_child": "shows on child tickets",
 }
 OUTCOMES = tuple(Switch(name, False, f"The outcome Private Note {what}.") for name, what in TRAPS.items())
 
