@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from psa_copilot import ActorClass, Book, EditNote, Field, LogTime, MessageKind, Rejected
+from psa_copilot import ActorClass, Book, EditNote, Field, LogTime, MessageKind, NotReady, Rejected
 from psa_copilot.markers import new_marker, signed
 from psa_copilot.sandbox import Sandbox
 from psa_copilot_connectors.halopsa import HaloPsa
@@ -155,6 +155,35 @@ async def test_a_close_would_step_over_what_is_open(psa: Sandbox, halo: HaloPsa)
         f"1 × open child ticket: {child}",
         f"1 × appointment that is not done: Ines Dahl, {starts:%d %b %H:%M} UTC",
     ]
+
+
+@pytest.mark.parametrize("children", ["ignored", "untold"])
+async def test_a_close_is_blocked_where_nobody_knows_whose_children_are_listed(
+    psa: Sandbox, halo: HaloPsa, children: str
+) -> None:
+    psa.switch(parent_filter=children)
+    number, child = psa.inject({"title": "Till"}), psa.inject({"title": "Its drawer"})
+    psa.record("child_of", ticket=child, to=number)
+    says = "the PSA lists tickets among them that are not known to be its children"
+    assert await halo.blocks_closing(ref(number)) == [f"its children cannot be looked at: {says}"]
+    assert f"children: {says}" in (await halo.traces(ref(number))).unseen
+
+
+async def test_every_child_is_looked_at_before_a_close(psa: Sandbox, halo: HaloPsa) -> None:
+    psa.switch(per_5_minutes=0)
+    number = psa.inject({"title": "Till"})
+    children = [psa.inject({"title": "A drawer", "status": "Closed"}) for _ in range(3)]
+    children += [psa.inject({"title": "A drawer"}) for _ in range(103)]
+    for child in children:
+        psa.record("child_of", ticket=child, to=number)
+    [told] = await halo.blocks_closing(ref(number))
+    assert told.startswith("103 × open child ticket")
+    psa.switch(repeats_first_page=True)
+    with pytest.raises(NotReady, match="shows 100 of 103 and not the rest"):
+        await halo.blocks_closing(ref(number))
+    psa.switch(bare_lists=True)
+    [told] = await halo.blocks_closing(ref(number))
+    assert told == "its children cannot be looked at: 103 of them are open, and 100 are listed"
 
 
 async def test_an_appointment_that_ends_before_it_begins_is_refused_unasked(psa: Sandbox, halo: HaloPsa) -> None:

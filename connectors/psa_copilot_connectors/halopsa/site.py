@@ -65,7 +65,7 @@ class Site:
         if _is_whole(rows, total):
             return rows
         found = _by_id(rows)
-        async for more in self.walk(path, params, doing=doing, order={}):
+        async for more in self.walk(path, params, doing=doing, order={}, whole=True):
             found |= _by_id(more)
         return self._whole(list(found.values()), total, doing)
 
@@ -93,21 +93,32 @@ class Site:
         return await self._listed(path, {**params, **paging}, doing)
 
     async def walk(
-        self, path: str, params: Row | None = None, *, doing: str, order: Mapping[str, str] = BY_ID
+        self,
+        path: str,
+        params: Row | None = None,
+        *,
+        doing: str,
+        order: Mapping[str, str] = BY_ID,
+        whole: bool = False,
     ) -> AsyncIterator[list[Row]]:
-        """Pages of a long list by id. Some endpoints show their first page for ever: what comes again ends it."""
-        seen: set[str] = set()
+        """Pages of a long list by id. Some endpoints show their first page for ever: what comes again ends it.
+
+        Who needs a `whole` list is told where it ends before its time.
+        """
+        seen: dict[str, Row] = {}
         page, total, got = 1, None, 0
         while total is None or got < total:
             rows, total = await self.page(path, {**(params or {}), **order}, page, doing=doing)
-            fresh = [row for row in rows if number(row.get("id")) not in seen]
+            fresh = {key: row for key, row in _by_id(rows).items() if key not in seen}
             if not fresh:
-                return
-            yield fresh
-            seen |= {number(row.get("id")) for row in fresh}
+                break
+            yield list(fresh.values())
+            seen |= fresh
             page, got = page + 1, got + len(rows)
             if total is None and len(rows) < PAGE:
-                return
+                break
+        if whole:
+            self._whole(list(seen.values()), total, doing)
 
     async def _listed(self, path: str, params: Row | None, doing: str) -> tuple[list[Row], int | None]:
         answer = await self._ask(lambda api: api.get(path, params, doing=doing))
@@ -190,4 +201,4 @@ def _is_whole(rows: list[Row], total: int | None) -> bool:
 
 
 def _by_id(rows: list[Row]) -> dict[str, Row]:
-    return {str(row.get("id") or row): row for row in rows}
+    return {number(row.get("id")) or str(row): row for row in rows}

@@ -9,7 +9,7 @@ from psa_copilot import Event, Moment, NotFound, NotReady, Ref, Rejected, Ticket
 from psa_copilot_connectors.halopsa import mapping
 from psa_copilot_connectors.halopsa.changes import EVERY, TICKETS
 from psa_copilot_connectors.halopsa.roster import Roster
-from psa_copilot_connectors.halopsa.rows import Row, number, some, text
+from psa_copilot_connectors.halopsa.rows import Row, count, number, some, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import PAGE, Site
 
@@ -94,21 +94,37 @@ class Tickets:
     async def blocks_closing(self, ref: Ref) -> list[str]:
         """What a close would step over; what we may not look at counts as something."""
         own, found = ref.remote_id, list[str]()
-        await self.one(ref)  # of a ticket that is gone nothing is told
+        row = await self.row(own)  # of a ticket that is gone nothing is told
         for what, look in (("tasks", self._open_tasks), ("children", self._open_children)):
             try:
-                found += await look(own)
+                found += await look(own, row)
             except (NotFound, Rejected) as exc:
                 found.append(f"its {what} cannot be looked at: {exc.why}")
         return found
 
-    async def _open_tasks(self, own: str) -> list[str]:
+    async def _open_tasks(self, own: str, _: Row) -> list[str]:
         rows = await self._site.rows("/ToDo", {"ticket_id": own}, doing=f"read the to-dos of ticket {own}")
         mine = (row for row in rows if number(row.get("ticket_id")) in ("", own))
         return some("open task", [text(row, "text") for row in mine if not row.get("done")])
 
-    async def _open_children(self, own: str) -> list[str]:
-        asked = {"parent_id": own, "open_only": "true"}
-        rows, _ = await self._site.page(TICKETS, asked, 1, doing=f"list the children of ticket {own}")
-        mine = [row for row in rows if number(row.get("parent_id")) == own]
-        return some("open child ticket", [one.number for one in await self.of(mine) if not one.is_closed])
+    async def _open_children(self, own: str, record: Row) -> list[str]:
+        rows = await self.children(own, open_only="true")
+        if len(rows) < count(record.get("child_count_open")):
+            says = f"{record['child_count_open']} of them are open, and {len(rows)} are listed"
+            raise Rejected(self._site.connection, _listing(own), says)
+        return some("open child ticket", [one.number for one in await self.of(rows) if not one.is_closed])
+
+    async def children(self, own: str, **asked: str) -> list[Row]:
+        """Rows of a ticket's children. Where others come too, the filter was ignored, and no page tells of all."""
+        found: list[Row] = []
+        params = {"parent_id": own, **asked}
+        async for rows in self._site.walk(TICKETS, params, doing=_listing(own), whole=True):
+            if any(number(row.get("parent_id")) != own for row in rows):
+                says = "the PSA lists tickets among them that are not known to be its children"
+                raise Rejected(self._site.connection, _listing(own), says)
+            found += rows
+        return found
+
+
+def _listing(own: str) -> str:
+    return f"list the children of ticket {own}"

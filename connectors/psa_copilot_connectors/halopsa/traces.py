@@ -6,7 +6,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from psa_copilot import NotFound, Ref, Rejected, Traces
-from psa_copilot_connectors.halopsa.changes import TICKETS
 from psa_copilot_connectors.halopsa.notes import Notes
 from psa_copilot_connectors.halopsa.rows import Row, is_no_date, number, settled, text
 from psa_copilot_connectors.halopsa.site import Site
@@ -63,9 +62,8 @@ class Looks:
         return {f"task {row.get('id')}": f"{_short(row, 'text')} ({_state(row)})" for row in mine}
 
     async def _children(self, own: str) -> Found:
-        rows, _ = await self._site.page(TICKETS, {"parent_id": own}, 1, doing=f"list the children of ticket {own}")
-        mine = (row for row in rows if number(row.get("parent_id")) == own)
-        return {f"child {row.get('id')}": _short(row, "summary") for row in mine}
+        rows = await self._tickets.children(own)
+        return {f"child {row.get('id')}": _short(row, "summary") for row in rows}
 
     async def _acted(self, own: str) -> Found:
         """Time and mail stand in the actions that they were entered with."""

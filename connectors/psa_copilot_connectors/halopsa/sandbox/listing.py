@@ -38,6 +38,8 @@ def tickets_of(table: Table, asked: Mapping[str, str], switches: Switches) -> Se
     """The tickets that a list is asked for, ordered."""
     rows = _since(table, asked, switches)
     heeded = FILTERS | ({"team_id": FILTERS["team"]} if switches.on("team_id_filter") else {})
+    if switches.text("parent_filter") == "ignored":
+        heeded = {name: test for name, test in heeded.items() if name != "parent_id"}
     tests = [(heeded[name], value) for name, value in asked.items() if name in heeded and value]
     if tests:
         rows = [row for row in rows if all(test(row, value) for test, value in tests)]

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-from psa_copilot.sandbox import Answer, Request, Row
+from psa_copilot.sandbox import Answer, Request, Row, Table
 from psa_copilot_connectors.halopsa.sandbox import usual
 from psa_copilot_connectors.halopsa.sandbox.actions import Actions
 from psa_copilot_connectors.halopsa.sandbox.appointments import Appointments
@@ -192,13 +192,21 @@ class Served:
         row = table.get(_number(asked)) or self._parts.tickets.told_deleted(_number(asked))
         if row is None:
             raise Refused(404, "Ticket not found")
-        told = self._tell.ticket(row)
+        told = self._tell.ticket(row) | self._counted(row, table)
         if is_true(asked.query.get("include_auditing", "")):
             told |= {"audit_log": self._parts.tickets.audit.get(row["id"], [])}
         return told
 
+    def _counted(self, parent: Row, table: Table) -> Row:
+        """How many children it has."""
+        children = [row for row in table if row["parent_id"] == parent["id"]]
+        return {"child_count": len(children), "child_count_open": sum(not row["dateclosed"] for row in children)}
+
     def _listed_ticket(self, row: Row, asked: Asked) -> Row:
-        return {"id": row["id"]} if is_true(asked.query.get("ticketidonly", "")) else self._tell.listed(row)
+        if is_true(asked.query.get("ticketidonly", "")):
+            return {"id": row["id"]}
+        untold = asked.query.get("parent_id") and self._switches.text("parent_filter") == "untold"
+        return _without(self._tell.listed(row), *(["parent_id"] if untold else []))
 
     def _write_tickets(self, asked: Asked) -> Answer:
         self._demand("edit_right", asked)

@@ -40,6 +40,12 @@ LISTS = (
         ("both", "last_update", "lastactiondate"),
     ),
     Switch("team_id_filter", False, "Lists of tickets heed `team_id`. Witnesses disagree."),
+    Switch(
+        "parent_filter",
+        "heeded",
+        "Lists of tickets heed `parent_id`, ignore it, or heed it and tell no parent_id in their rows. Unverified.",
+        ("heeded", "ignored", "untold"),
+    ),
     Switch("order", "heeded", "The parameter `order` is heeded, or lists stay newest first.", ("heeded", "ignored")),
     Switch(
         "whole_lists",

@@ -10,7 +10,7 @@ from psa_copilot.sandbox import Row, World
 from psa_copilot_connectors.halopsa.sandbox import usual
 from psa_copilot_connectors.halopsa.sandbox.rows import moment, read_stamp, shown, stamp
 
-NOT_LISTED = ("details", "datecreated", "closure_note", "slastate")
+NOT_LISTED = ("details", "datecreated", "closure_note", "slastate", "child_count")
 NO_NAMES = ("status_name", "priority_name")
 DATES = ("dateclosed", "responsedate", "targetdate", "fixbydate", "respondbydate")
 ACTION_DATES = (
