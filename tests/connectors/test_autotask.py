@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -525,6 +526,59 @@ async def test_a_webhook_that_was_meddled_with_hears_of_everything_again(psa: Sa
         await at.register_webhooks(url)
         kept = (await stranger.get("/TicketNoteWebhooks/1")).json()["item"]
     assert all(kept[f"isSubscribedTo{action}Events"] for action in ("Create", "Update", "Delete"))
+
+
+async def is_active(stranger: httpx.AsyncClient) -> bool:
+    return bool((await stranger.get("/TicketWebhooks/1")).json()["item"]["isActive"])
+
+
+async def until_it_sleeps(stranger: httpx.AsyncClient, number: int) -> None:
+    """Edits of a new ticket until 25 deliveries have failed."""
+    for n in range(24):
+        await stranger.patch("/Tickets", json={"id": number, "priority": 1 + n % 2})
+    for _ in range(400):
+        if not await is_active(stranger):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it was never ended")
+
+
+async def test_a_webhook_that_fails_too_often_is_ended_and_woken_soon(psa: Sandbox, at: Autotask, clock: Clock) -> None:
+    async with listening() as listener:
+        await at.register_webhooks(listener.url)
+    psa.speed(5_000)  # nobody listens there any more, and the PSA tries each delivery for two minutes
+    number = psa.inject({"title": "Till prints no receipts"})
+    async with logged_in(psa.url) as stranger:
+        await until_it_sleeps(stranger, number)
+        psa.speed(20)
+        clock.set(psa.now(), 20)
+        notice = Delivery({}, {}, b'{"Action": "Deactivated", "EntityType": "Ticket", "Id": 1}')
+        asked = len(psa.log())
+        with pytest.raises(Forged):
+            await at.read_webhook(notice)
+        assert len(psa.log()) == asked, "nobody has signed it"
+        assert [page async for page in at.changes(at.cursor_at(psa.now()))] == []
+        assert await is_active(stranger)
+        asked = len(psa.log())
+        with pytest.raises(Forged):
+            await at.read_webhook(notice)
+        assert [page async for page in at.changes(at.cursor_at(psa.now()))] == []
+        assert not [row for row in psa.log()[asked:] if "Webhooks" in row["path"]], "seldom, whoever claims it"
+
+
+async def test_who_is_told_of_an_ended_webhook_is_told_without_a_signature(psa: Sandbox, at: Autotask) -> None:
+    async with listening() as listener, logged_in(psa.url) as stranger:
+        await at.register_webhooks("http://127.0.0.1:9/webhooks/main")
+        await stranger.patch("/TicketWebhooks", json={"id": 1, "deactivationUrl": listener.url})
+        psa.speed(5_000)
+        number = psa.inject({"title": "Till prints no receipts"})
+        await until_it_sleeps(stranger, number)
+        told = await listener.next()
+    assert json.loads(told.body)["Action"] == "Deactivated"
+    assert "x-hook-signature" not in {name.casefold() for name in told.headers}
+    assert webhooks.says_deactivated(told)
+    with pytest.raises(Forged):
+        await at.read_webhook(told)
 
 
 # Small things

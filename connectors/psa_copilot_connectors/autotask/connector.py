@@ -149,6 +149,7 @@ class Autotask(Connector):
         return await self._tickets.expected(since, self.at_once)
 
     async def changes(self, since: str) -> AsyncIterator[TicketPage]:
+        await self._registrations.wake()
         async for page in self._tickets.changed(moment_of(since)):
             yield TicketPage(page.tickets, page.cursor)
 
@@ -245,6 +246,8 @@ class Autotask(Connector):
     # Webhooks
 
     async def read_webhook(self, delivery: Delivery) -> list[Hint]:
+        if webhooks.says_deactivated(delivery):
+            self._registrations.doubt()
         return await webhooks.read(delivery, self._key, self._site)
 
     async def register_webhooks(self, url: str) -> None:

@@ -9,9 +9,11 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
-from psa_copilot import Delivery, Forged, Hint, NotFound, Rejected
+from psa_copilot import Delivery, Forged, Hint, Moment, NotFound, PsaError, Rejected
 from psa_copilot_connectors.autotask.picklists import Picklist
 from psa_copilot_connectors.autotask.roster import MATCH_ALL
 from psa_copilot_connectors.autotask.rows import Row, number, where
@@ -22,7 +24,9 @@ KINDS = ("Ticket", "TicketNote")
 """What we hear of: a note need not count as an update of its ticket."""
 SIGNATURE = "x-hook-signature"
 LONGEST_BODY = 1_000_000
-LONGEST_NAME = 50
+SELDOM = timedelta(minutes=5)
+"""After a notice that a webhook has ended, which nobody signs, we look for it at most this often."""
+LONGEST_NAME, LONGEST_NOTICE = 50, 4_000
 HEARD = frozenset(
     {
         "title", "status", "priority", "queueid", "assignedresourceid", "issuetype", "subissuetype", "companyid",
@@ -62,9 +66,33 @@ class Registrations:
 
     def __init__(self, site: Site, key: bytes) -> None:
         self._site, self._key = site, key
+        self._url = ""
+        self._doubted = False
+        self._woken_at: Moment | None = None
+
+    def doubt(self) -> None:
+        """Somebody says that the PSA has ended one of ours."""
+        self._doubted = True
+
+    async def wake(self) -> None:
+        """Register again soon after a doubt; anybody can raise one, so seldom, and only where we did before."""
+        now, before = self._site.now(), self._woken_at
+        if not self._doubted or not self._url or (before and timedelta() <= now - before < SELDOM):
+            return
+        self._woken_at = now
+        with suppress(PsaError):  # whoever reads goes on without; the doubt stays
+            await self.register(self._url)
 
     async def register(self, url: str) -> None:
         """Exactly one of ours for each kind at this address, awake, hearing the fields that matter."""
+        self._url, self._doubted = url, False
+        try:
+            await self._register(url)
+        except PsaError:
+            self._doubted = True
+            raise
+
+    async def _register(self, url: str) -> None:
         for of in KINDS:
             await self._one(of, url)
 
@@ -89,6 +117,7 @@ class Registrations:
 
     async def remove(self, keep: str) -> list[str]:
         """End those that this connection has registered, but for one address; the addresses that have ended."""
+        self._url = keep
         ours = [one for of in KINDS for one in await self._of(of)]
         ended = [one for one in ours if not keep or one.url != keep]
         await self._end(ended)
@@ -145,6 +174,11 @@ def _ticket(fields: Picklist) -> int | None:
     """The field that tells a note's ticket, which we want to see in each delivery."""
     named = (one.value for one in fields.active() if "".join(one.label.split()).casefold() == "ticketid")
     return next(named, None)
+
+
+def says_deactivated(delivery: Delivery) -> bool:
+    """Whether it claims that a webhook has ended: nothing to believe, and a reason to look."""
+    return len(delivery.body) < LONGEST_NOTICE and b'"deactivated"' in delivery.body.lower()
 
 
 async def read(delivery: Delivery, key: bytes, site: Site) -> list[Hint]:

@@ -63,6 +63,8 @@ class Served:
         if entity is None:
             raise no_route()
         rest = [part.casefold() for part in path[1:]]
+        if entity in WEBHOOKS:
+            self._webhooks.settle()
         self._rights.admit(asked.login, SHAPES[entity], rest, is_get=asked.request.method in ("GET", "HEAD"))
         match rest:
             case []:
@@ -199,6 +201,8 @@ class Served:
             self._tickets.patch(old["id"], body, asked.impersonated or asked.login.resource)
         elif shape.name == "TimeEntries":
             self._timesheet.change(old, body, asked.login.resource)
+        elif shape.name in WEBHOOKS:
+            self._webhooks.change(shape.name, old, checked(shape, body, self._picklists, old))
         else:
             self._records.put(shape.name, old | checked(shape, body, self._picklists, old))
         return int(old["id"])

@@ -27,6 +27,8 @@ KINDS = {"ticket": "Ticket", "note": "TicketNote"}
 WEBHOOKS = tuple(f"{of}Webhooks" for of in KINDS.values())
 NOTES_APART = 1_000_000
 """Deliveries keep their order for each registration; those of notes have numbers of their own."""
+FAILURES = 25
+"""So many deliveries in a row that nobody took end a webhook."""
 ESCAPED = "&<>'\"`+"
 
 
@@ -37,6 +39,7 @@ class Webhooks:
         self._records = records
         self._sequence = 0
         self._told: dict[str, deque[datetime]] = defaultdict(deque)
+        self._awake_since: dict[tuple[str, int], datetime] = {}
         records.world.postman.patience = PATIENCE
 
     def register(self, entity: str, fields: Row, by: int) -> Row:
@@ -45,6 +48,50 @@ class Webhooks:
             raise Refused("webhookUrl is not a valid URL.")
         made = {"ownerResourceID": by, **fields, "isReady": True, "webhookGUID": str(uuid4())}
         return self._records.add(entity, made)
+
+    def change(self, entity: str, old: Row, fields: Row) -> None:
+        """Other values for a registration; one that is woken begins anew."""
+        if fields.get("isActive") and not old["isActive"]:
+            self._awake_since[entity, old["id"]] = self._records.clock.now()
+        self._records.put(entity, old | fields)
+
+    def settle(self) -> None:
+        """End those that failed too often, and tell whoever is named for that."""
+        for of in KINDS.values():
+            for webhook in list(self._records.table(f"{of}Webhooks")):
+                if webhook["isActive"] and self._has_failed(of, webhook):
+                    self._records.put(f"{of}Webhooks", webhook | {"isActive": False})
+                    self._post(of, webhook["id"], self._notice(of, webhook))
+
+    def _has_failed(self, of: str, webhook: Row) -> bool:
+        since, failed = self._awake_since.get((f"{of}Webhooks", webhook["id"])), 0
+        for one in reversed(self._records.world.postman.deliveries):
+            is_its = one["url"] == webhook["webhookUrl"] and f'"EntityType": "{of}"' in str(one["body"])
+            if since and datetime.fromisoformat(str(one["at"])) <= since:
+                return False
+            if is_its and 200 <= int(str(one["status"])) < 300:
+                return False
+            failed += is_its and one["tries"] != 0
+            if failed == FAILURES:
+                return True
+        return False
+
+    def _notice(self, of: str, webhook: Row) -> Delivery:
+        """That a webhook has been ended: nobody signs it."""
+        told = {
+            "Action": "Deactivated",
+            "Guid": webhook["webhookGUID"],
+            "EntityType": of,
+            "Id": webhook["id"],
+            "EventTime": f"{iso(self._records.clock.now())}Z",
+        }
+        headers = {"content-type": "application/json"}
+        about = f"{of} webhook {webhook['id']} deactivated"
+        return Delivery(str(webhook["deactivationUrl"]), json.dumps(told).encode(), headers, about)
+
+    def _post(self, of: str, webhook: int, delivery: Delivery) -> None:
+        apart = NOTES_APART if of == KINDS["note"] else 0
+        self._records.world.postman.post(webhook + apart, delivery)
 
     def delete(self, entity: str, number: int) -> None:
         """A registration ends, with what hung on it."""
@@ -58,10 +105,10 @@ class Webhooks:
         of = KINDS.get(change.what)
         if of is None:
             return
-        apart = NOTES_APART if change.what == "note" else 0
+        self.settle()
         for webhook in self._records.table(f"{of}Webhooks"):
             if self._wants(of, webhook, change) and self._may_tell(of, change.at):
-                self._records.world.postman.post(webhook["id"] + apart, self._delivery(of, webhook, change))
+                self._post(of, webhook["id"], self._delivery(of, webhook, change))
 
     def _may_tell(self, of: str, at: datetime) -> bool:
         """Whether this hour's callouts of this kind are not used up."""
