@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -121,6 +122,33 @@ async def test_a_server_that_ignores_the_filter_is_asked_newest_first(psa: Sandb
     asked = len(psa.log())
     assert await walk(halo, since) == changed
     assert len(psa.log()) - asked == 1, "one page, though the desk has more than two of them"
+
+
+@pytest.mark.parametrize("order", ["heeded", "ignored"])
+async def test_nothing_is_stepped_over_in_the_hour_that_comes_twice(psa: Sandbox, order: str) -> None:
+    psa.switch(per_5_minutes=0, ticket_dates="local", order=order)
+    begins = next(at for hour in range(24 * 366) if _comes_again(at := _full_hour(psa.now()) + timedelta(hours=hour)))
+    async with connected(psa, zone="America/New_York") as halo:
+        psa.advance(f"{(begins - psa.now()).total_seconds() + 3000:.0f}s")
+        first = psa.inject({"title": "Ten to two"})
+        cursor = [page.cursor async for page in halo.changes(halo.cursor_at(begins))][-1]
+        psa.advance("20m")
+        again = psa.inject({"title": "Ten past one, for the second time"})
+        assert await walk(halo, cursor) == [str(again), str(first)]
+        psa.advance("2h")
+        late = psa.inject({"title": "Half past three"})
+        assert await walk(halo, cursor) == [str(again), str(first), str(late)]
+
+
+def _full_hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def _comes_again(hour: datetime) -> bool:
+    """Whether the wall clock shows the same an hour later."""
+    zone = ZoneInfo("America/New_York")
+    wall = (when.astimezone(zone).replace(tzinfo=None) for when in (hour, hour + timedelta(hours=1)))
+    return len(set(wall)) == 1
 
 
 async def test_all_numbers_are_listed_though_lists_may_come_bare(psa: Sandbox, halo: HaloPsa) -> None:

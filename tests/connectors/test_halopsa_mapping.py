@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from psa_copilot import ActorClass, EditNote, Field, Origin, Ref
 from psa_copilot_connectors.halopsa import acts, bodies, mapping, outcomes
 from psa_copilot_connectors.halopsa.mapping import Names
-from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number
+from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, reached
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 
 LONDON = ZoneInfo("Europe/London")
@@ -59,6 +59,16 @@ def test_a_date_without_a_zone_is_in_the_configured_one() -> None:
     assert moment("2026-07-01T10:00:00", LONDON) == datetime(2026, 7, 1, 9, tzinfo=UTC)
     assert moment("2026-12-01T10:00:00Z", LONDON) == datetime(2026, 12, 1, 10, tzinfo=UTC)
     assert asked(datetime(2026, 7, 1, 9, tzinfo=UTC), LONDON) == "2026-07-01T10:00:00"
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "back"),
+    [(0, 30, 1), (1, 30, 1), (23, 59, 0), (2, 0, 0)],  # in UTC; in London the clock shows one to two twice
+)
+def test_an_hour_that_comes_twice_is_reached_back_for(hour: int, minute: int, back: int) -> None:
+    when = datetime(2026, 10, 25 - (hour == 23), hour, minute, tzinfo=UTC)
+    assert reached(when, LONDON) == when - timedelta(hours=back)
+    assert reached(when, UTC) == when
 
 
 def test_a_ticket_is_told_in_names() -> None:

@@ -19,9 +19,12 @@ from psa_copilot_connectors.halopsa.sandbox import TRAPS, HaloPsaSandbox
 from psa_copilot_connectors.halopsa.sandbox.switches import PLANTED
 from tests.contract.switched import Position, Switched
 
-BEYOND_US = frozenset({*TRAPS, *PLANTED, "status_mails", "type_charges", "keys_rotated", "agent_disabled"})
+BEYOND_US = frozenset(
+    {*TRAPS, *PLANTED, "status_mails", "type_charges", "keys_rotated", "agent_disabled", "ticket_dates"}
+)
 """Outcomes, statuses and rates that do more, a secret that is none, and what nothing can stop: each has tests of its
-own, that `check` names it or the canary finds it, and that nothing is written then."""
+own, that `check` names it or the canary finds it, and that nothing is written then. Where only tickets are dated in
+another zone, no setting fits appointments too: what it does to the walk over changes has a test of its own."""
 MORE: Position = {"per_5_minutes": 0.0, "token_life": 90.0, "late_visibility": 3.0, "tenant": "example"}
 """Positions of switches that have no list of them."""
 TOLD: dict[str, Position] = {"tenant": {"tenant": "example"}, "action_dates": {"action_zone": "America/New_York"}}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from psa_copilot import Expected, Moment, NotReady, Step, keyset
 from psa_copilot_connectors.halopsa import mapping
-from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, settled, stamp, text
+from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, reached, settled, stamp, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
 from psa_copilot_connectors.halopsa.site import PAGE, Site
 
@@ -64,15 +64,16 @@ class Changes:
     async def since(self, cursor: str) -> AsyncIterator[tuple[list[Row], str]]:
         """Pages of rows changed at or after a stamp, each with the stamp to go on from."""
         seen: set[tuple[str, int]] = set()
+        start = stamp(reached(datetime.fromisoformat(cursor), self._zone))
         if self._obeys:
-            async for rows in self._asked(cursor):
+            async for rows in self._asked(start):
                 seen |= {self.key(row) for row in rows}
                 yield rows, max(cursor, self.key(rows[-1])[0])
         if not self._obeys:
-            rows, sure = await self._searched(cursor)
+            rows, sure = await self._searched(start)
             found = [row for row in rows if self.key(row) not in seen]
-            for start in range(0, len(found), PAGE):
-                page = found[start : start + PAGE]
+            for at in range(0, len(found), PAGE):
+                page = found[at : at + PAGE]
                 yield page, max(cursor, min(self.key(page[-1])[0], sure))
 
     async def expected(self, since: Moment) -> Expected | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from psa_copilot import Moment
@@ -39,6 +39,12 @@ def moment(text: object, zone: tzinfo = UTC) -> Moment | None:
     if read.year < FIRST_YEAR:
         return None
     return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def reached(when: Moment, zone: tzinfo) -> Moment:
+    """How early a time of the same clock may be read: an hour that comes twice is always read as its first coming."""
+    first, second = (when.astimezone(zone).replace(fold=fold).utcoffset() for fold in (0, 1))
+    return when - max((first or timedelta()) - (second or timedelta()), timedelta())
 
 
 def is_no_date(value: object) -> bool:

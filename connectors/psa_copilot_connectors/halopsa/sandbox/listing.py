@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from psa_copilot.sandbox import Row, Switches, Table
-from psa_copilot_connectors.halopsa.sandbox.rows import read_stamp
+from psa_copilot_connectors.halopsa.sandbox.rows import local, read_stamp
 
 LONGEST_PAGE, USUAL_COUNT, MOST = 100, 50, 1000
 ORDERS = tuple((f"order{n}", f"orderdesc{n}") for n in ("", 2, 3, 4, 5))
@@ -52,11 +52,12 @@ def _since(table: Table, asked: Mapping[str, str], switches: Switches) -> Sequen
         return table.in_id_order()
     start, end = (_moment(text) for text in (low, high))
     reads, inclusive = switches.text("since_reads"), switches.on("since_inclusive")
-    if reads == "last_update" and inclusive:
+    clock = local if switches.text("ticket_dates") == "local" else str
+    if reads == "last_update" and inclusive and clock is str:
         return table.in_stamp_order(start, end)
     rows = []
     for row in table:
-        when = _compared(row, reads)
+        when = clock(_compared(row, reads))
         if (when > start or (inclusive and when == start)) and (not end or when <= end):
             rows.append(row)
     return rows

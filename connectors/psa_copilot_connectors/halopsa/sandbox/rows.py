@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from psa_copilot.sandbox import Row
+
+LOCAL = ZoneInfo("America/New_York")
+"""Where a server stands that does not tell its times in UTC."""
 
 
 def stamp(moment: datetime) -> str:
@@ -21,6 +25,11 @@ def read_stamp(text: str) -> str:
 def moment(text: str) -> datetime:
     """The moment that a stamp of ours means."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def local(stamp: str) -> str:
+    """A stamp of ours on the wall of such a server."""
+    return moment(stamp).astimezone(LOCAL).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def shown(row: Row) -> Row:

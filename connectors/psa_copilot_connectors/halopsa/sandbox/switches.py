@@ -63,6 +63,8 @@ RECORDS = (
     Switch("note_bumps_ticket", True, "An action moves its ticket's last_update. Unverified."),
     Switch("decimal_ids", True, "site_id of users and client_id of sites are decimals, as seen live."),
     Switch("ids_are", "numbers", "How tickets tell the ids of other records.", ("numbers", "decimals", "texts")),
+    Switch("ticket_dates", "utc", "Dates of tickets, in filters too, are in UTC, or in New York's time. Unverified.",
+           ("utc", "local")),
     Switch("action_dates", "utc", "Dates of actions are in UTC, or in New York's time. Witnesses disagree.",
            ("utc", "local")),
     Switch("who_types", "usual", "What who_type says of a user's and a workflow's actions: 0 and 2, or 2 and 0. "

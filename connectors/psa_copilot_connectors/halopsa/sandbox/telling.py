@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from psa_copilot.sandbox import Row, World
 from psa_copilot_connectors.halopsa.sandbox import usual
-from psa_copilot_connectors.halopsa.sandbox.rows import moment, read_stamp, shown, stamp
+from psa_copilot_connectors.halopsa.sandbox.rows import LOCAL, local, moment, read_stamp, shown, stamp
 
 NOT_LISTED = ("details", "datecreated", "closure_note", "slastate", "child_count")
 NO_NAMES = ("status_name", "priority_name")
 DATES = ("dateclosed", "responsedate", "targetdate", "fixbydate", "respondbydate")
+MOMENTS = ("dateoccurred", "datecreated", "last_update", "lastactiondate")
 ACTION_DATES = (
     "datetime", "actiondatecreated", "actionarrivaldate", "actioncompletiondate", "last_updated",
 )  # fmt: skip
@@ -22,7 +22,6 @@ IDS = (
 _STYLES: Mapping[str, Callable[[int], object]] = {"numbers": int, "decimals": float, "texts": str}
 _STATES = {"letters": ("I", "O"), "words": ("Inside", "Breached")}
 _OTHER_TYPES = {0: 2, 2: 0}
-LOCAL = ZoneInfo("America/New_York")
 
 
 class Telling:
@@ -36,6 +35,8 @@ class Telling:
         told = shown(row) | self._states(row)
         if not self._switches.on("status_names"):
             told = {name: value for name, value in told.items() if name not in NO_NAMES}
+        if self._switches.text("ticket_dates") == "local":
+            told |= {name: local(told[name]) for name in (*DATES, *MOMENTS) if told.get(name)}
         if self._switches.on("old_dates"):
             told |= {name: usual.NO_DATE for name in DATES if told.get(name) is None}
         style = _STYLES[self._switches.text("ids_are")]
@@ -51,7 +52,7 @@ class Telling:
         if self._switches.text("who_types") == "other":
             told["who_type"] = _OTHER_TYPES.get(told["who_type"], told["who_type"])
         if self._switches.text("action_dates") == "local":
-            told |= {name: _in(LOCAL, told[name]) for name in ACTION_DATES if told.get(name)}
+            told |= {name: local(told[name]) for name in ACTION_DATES if told.get(name)}
         return told
 
     def read_action_date(self, text: str) -> str:
@@ -72,13 +73,3 @@ class Telling:
         }
         left = (moment(row["fixbydate"]) - until).total_seconds() / 3600 if row.get("fixbydate") else 0.0
         return {name: breached if is_late else inside for name, is_late in late.items()} | {"slatimeleft": left}
-
-
-def _in(zone: ZoneInfo, told: str) -> str:
-    return (
-        datetime.fromisoformat(told)
-        .replace(tzinfo=UTC)
-        .astimezone(zone)
-        .replace(tzinfo=None)
-        .isoformat(timespec="milliseconds")
-    )
