@@ -131,6 +131,15 @@ async def test_times_of_actions_may_be_in_a_zone_of_their_own(psa: Sandbox, api:
     assert "connections.main.action_zone" in told.says
 
 
+async def test_a_date_that_we_do_not_read_may_be_in_any_zone(psa: Sandbox, halo: HaloPsa) -> None:
+    psa.switch(action_dates="datetime")
+    number = psa.inject({"title": "Till"})
+    psa.inject(number, {"role": "customer", "text": "It beeps."})
+    assert [one for one in await halo.check() if one.about == "dates"] == []
+    [said] = (await halo.pull(ref(number))).messages
+    assert abs(said.sent_at - psa.now()) < timedelta(minutes=10)
+
+
 # What Halo asks first
 
 

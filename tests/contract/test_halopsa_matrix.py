@@ -27,7 +27,10 @@ own, that `check` names it or the canary finds it, and that nothing is written t
 another zone, no setting fits appointments too: what it does to the walk over changes has a test of its own."""
 MORE: Position = {"per_5_minutes": 0.0, "token_life": 90.0, "late_visibility": 3.0, "tenant": "example"}
 """Positions of switches that have no list of them."""
-TOLD: dict[str, Position] = {"tenant": {"tenant": "example"}, "action_dates": {"action_zone": "America/New_York"}}
+TOLD: dict[tuple[str, object], Position] = {
+    ("tenant", "example"): {"tenant": "example"},
+    ("action_dates", "local"): {"action_zone": "America/New_York"},
+}
 """What the connection has to be told, where a switch stands so."""
 ON_US: Position = {"rules_on": "api"}
 """Where rules mail whoever writes, the mails about people's own deeds are not ours to count."""
@@ -57,7 +60,7 @@ class TestHaloPsaWithEachSwitch(Switched):
     @pytest.fixture(params=positions(), ids=lambda one: ",".join(f"{name}={value}" for name, value in one.items()))
     def position(self, request: pytest.FixtureRequest) -> Position:
         told: Position = request.param
-        self.told = {key: value for name in told for key, value in TOLD.get(name, {}).items()}
+        self.told = {key: value for one in told.items() for key, value in TOLD.get(one, {}).items()}
         return told
 
     def settings(self, url: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from psa_copilot import AuthFailed, Finding, NotFound, PsaError, Rejected
-from psa_copilot_connectors.halopsa import acts, outcomes
+from psa_copilot_connectors.halopsa import acts, mapping, outcomes
 from psa_copilot_connectors.halopsa.changes import EVERY, NEWEST_CHANGE_FIRST, TICKETS
 from psa_copilot_connectors.halopsa.roster import Known
 from psa_copilot_connectors.halopsa.rows import Row, moment, number, text
@@ -135,14 +135,14 @@ def check_webhooks(ours: list[Row]) -> list[Finding]:
 
 
 async def check_zones(site: Site, settings: HaloPsaSettings) -> list[Finding]:
-    """Whether an action's own date and the one that its ticket tells of it are told in the zones that we think."""
+    """Whether the date that we read of an action and the one that its ticket tells of it are in the zones we think."""
     try:
         newest = await _last_acted(site)
         asked = {"ticket_id": number(newest.get("id"))}
         told = await site.counted("/Actions", asked, doing="read the newest actions")
     except (NotFound, Rejected):
         return []
-    dates = [when for row in told if (when := moment(row.get("datetime"), ZoneInfo(settings.action_zone)))]
+    dates = [when for row in told if (when := mapping.said_at(row, ZoneInfo(settings.action_zone)))]
     acted = moment(newest.get("lastactiondate"), ZoneInfo(settings.zone))
     if not dates or acted is None or abs(max(dates) - acted) < SAME_TIME:
         return []

@@ -185,10 +185,7 @@ def to_messages(rows: Iterable[Row], ref: Ref, names: Names, accounts: frozenset
 
 def to_message(row: Row, ref: Ref, names: Names, accounts: frozenset[str], zone: tzinfo) -> Message:
     """An action; `accounts` are the identifiers (casefolded) of API agents."""
-    by, sent = (
-        _by(row, names, accounts),
-        moment(row.get("actiondatecreated"), zone) or moment(row.get("datetime"), zone),
-    )
+    by, sent = _by(row, names, accounts), said_at(row, zone)
     if sent is None:
         raise ValueError(f"action {row.get('id')} without a date")
     edited = moment(row.get("last_updated"), zone)
@@ -206,6 +203,11 @@ def to_message(row: Row, ref: Ref, names: Names, accounts: frozenset[str], zone:
         edited_at=edited if edited and edited > sent else None,
         has_attachment=count(row.get("attachment_count")) > 0,
     )
+
+
+def said_at(row: Row, zone: tzinfo) -> Moment | None:
+    """When an action was entered; people can set its `datetime`, which counts where nothing else is told."""
+    return moment(row.get("actiondatecreated"), zone) or moment(row.get("datetime"), zone)
 
 
 def _kind(row: Row, by: ActorClass) -> MessageKind:

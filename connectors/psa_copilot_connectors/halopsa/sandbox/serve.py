@@ -252,7 +252,7 @@ class Served:
         return self._written(self._tell.action(self._acted(body, asked.login)) for body in asked.bodies())
 
     def _acted(self, body: Row, login: Login) -> Row:
-        dates = {name: self._tell.read_action_date(str(body[name])) for name in ACTION_DATES if body.get(name)}
+        dates = {name: self._tell.read_action_date(name, str(body[name])) for name in ACTION_DATES if body.get(name)}
         return self._parts.actions.write({**body, **dates}, login.agent, login.application)
 
     def _appointments(self, asked: Asked) -> object:

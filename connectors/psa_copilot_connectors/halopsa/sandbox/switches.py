@@ -65,8 +65,8 @@ RECORDS = (
     Switch("ids_are", "numbers", "How tickets tell the ids of other records.", ("numbers", "decimals", "texts")),
     Switch("ticket_dates", "utc", "Dates of tickets, in filters too, are in UTC, or in New York's time. Unverified.",
            ("utc", "local")),
-    Switch("action_dates", "utc", "Dates of actions are in UTC, or in New York's time. Witnesses disagree.",
-           ("utc", "local")),
+    Switch("action_dates", "utc", "Dates of actions are in UTC, or in New York's time, or of them only `datetime` is. "
+           "Witnesses disagree.", ("utc", "local", "datetime")),
     Switch("who_types", "usual", "What who_type says of a user's and a workflow's actions: 0 and 2, or 2 and 0. "
            "Unverified.", ("usual", "other")),
     Switch("author_said", False, "who_agentid of a posted action is believed. Unverified."),

@@ -51,14 +51,16 @@ class Telling:
         told = {name: value for name, value in shown(row).items() if html or name != "note_html"}
         if self._switches.text("who_types") == "other":
             told["who_type"] = _OTHER_TYPES.get(told["who_type"], told["who_type"])
-        if self._switches.text("action_dates") == "local":
-            told |= {name: local(told[name]) for name in ACTION_DATES if told.get(name)}
-        return told
+        return told | {name: local(told[name]) for name in self._local_dates() if told.get(name)}
 
-    def read_action_date(self, text: str) -> str:
+    def _local_dates(self) -> tuple[str, ...]:
+        """Dates of actions that are not in UTC."""
+        return {"utc": (), "local": ACTION_DATES, "datetime": ("datetime",)}[self._switches.text("action_dates")]
+
+    def read_action_date(self, name: str, text: str) -> str:
         """A date of an action as a client sends it."""
         when = datetime.fromisoformat(text)
-        if when.tzinfo is None and self._switches.text("action_dates") == "local":
+        if when.tzinfo is None and name in self._local_dates():
             return stamp(when.replace(tzinfo=LOCAL))
         return read_stamp(text)
 
