@@ -28,6 +28,7 @@ from psa_copilot import (
     Http,
     MessageKind,
     NotFound,
+    NotReady,
     Origin,
     RateLimited,
     Receipt,
@@ -397,9 +398,17 @@ async def test_wrong_keys_look_for_another_zone_once_a_minute(psa: Sandbox, http
     assert len([row for row in psa.log() if "Zone" in row["path"]]) == 2
 
 
-async def test_an_unknown_user_is_a_matter_for_a_human(psa: Sandbox, http: Http) -> None:
+@pytest.mark.parametrize("told_as", ["errors", "plain"])
+async def test_an_unknown_user_is_a_matter_for_a_human(psa: Sandbox, http: Http, told_as: str) -> None:
+    psa.switch(unknown_user=told_as)
     with pytest.raises(AuthFailed, match=r"check connections\.main\.username"):
         await connected(psa, http, username="nobody@sandbox.example").known_good()
+
+
+async def test_a_bad_hour_of_the_zones_is_no_matter_for_a_human(psa: Sandbox, http: Http) -> None:
+    psa.faults("http_500=1")
+    with pytest.raises(NotReady):
+        await connected(psa, http).known_good()
 
 
 @pytest.mark.parametrize(

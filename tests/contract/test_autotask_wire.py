@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import psa_copilot_connectors.autotask as package
-from psa_copilot import Http, NotFound, PsaError
+from psa_copilot import AuthFailed, Http, NotFound, PsaError
 from psa_copilot.clock import Clock
 from psa_copilot.sandbox import Sandbox, running
 from psa_copilot.testing import LocalBudget
@@ -84,6 +84,8 @@ async def use_through_bad_days(psa: Sandbox, connector: Autotask) -> None:
         psa.faults()
         psa.advance("5m")
         connector.http.clock.set(psa.now(), SPEED)
+    with pytest.raises(AuthFailed):
+        await connected(psa, connector.http, username="nobody@sandbox.example").known_good()
     for other in ("404", "null"):
         psa.switch(missing_row=other)
         with pytest.raises(NotFound):

@@ -19,6 +19,9 @@ THREADS = 2
 """Requests to one entity at a time: the vendor takes three of an integration, and another process may run."""
 AGAIN = timedelta(minutes=1)
 """A database that answers 401 is looked for again at most this often."""
+ROOT = "ATServicesRest"
+VERSIONS = f"/{ROOT}/VersionInformation"
+"""Told to everybody, whatever user is asked about."""
 LATE = (1.0, 2.0, 4.0)
 """Seconds between looks at what was written: the server that answers may not know of it yet."""
 
@@ -180,12 +183,15 @@ class Site:
     async def _found(self) -> Http:
         user = self._settings.username
         doing = f"find the zone of {user}"
-        path = f"/ATServicesRest/V1.0/ZoneInformation?user={quote(user, safe='')}"
+        path = f"/{ROOT}/V1.0/ZoneInformation?user={quote(user, safe='')}"
+        asked = self._http.at(self._settings.url, means=meaning_of_zone)
         try:
-            told = (await self._http.get(path, doing=doing)).json
+            told = (await asked.get(path, doing=doing)).json
         except NotFound as exc:
             raise NotReady(self.connection, doing, f"{exc.why}; is this the root of an Autotask site?") from exc
         except Rejected as exc:
+            site = self._http.at(self._settings.url, headers=self._login(), keys=KEYS)
+            await site.get(VERSIONS, doing=doing)  # in a bad hour this fails too, and no human can mend it
             why = f"{exc.why}; check connections.{self.connection}.username"
             raise AuthFailed(self.connection, doing, why) from exc
         url = told.get("url") if isinstance(told, dict) else None
@@ -194,14 +200,16 @@ class Site:
         self.web_url = str(told.get("webUrl") or "")
         return self._door(url)
 
-    def _door(self, url: str) -> Http:
-        headers = {
+    def _login(self) -> dict[str, str]:
+        return {
             "UserName": self._settings.username,
             "Secret": self._settings.secret.get_secret_value().strip(),
             "ApiIntegrationCode": self._settings.integration_code,
         }
+
+    def _door(self, url: str) -> Http:
         base = f"{url.rstrip('/')}/V1.0"
-        return self._http.at(base, headers=headers, keys=KEYS, means=meaning, lane=self._lane)
+        return self._http.at(base, headers=self._login(), keys=KEYS, means=meaning, lane=self._lane)
 
     @asynccontextmanager
     async def _lane(self, path: str) -> AsyncIterator[None]:
@@ -221,6 +229,11 @@ def meaning(status: int, json: Any) -> int:
     if "thread threshold" in words or "request threshold" in words:
         return 429
     return 403 if "permission" in words else 400
+
+
+def meaning_of_zone(status: int, json: Any) -> int:
+    """A user whom nobody knows is a plain 500 there, with reasons or without."""
+    return 400 if status == 500 and meaning(status, json) != 429 else status
 
 
 def families(path: str) -> list[str]:

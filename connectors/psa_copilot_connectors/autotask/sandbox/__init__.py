@@ -228,6 +228,8 @@ class AutotaskSandbox(PsaSandbox):
     def _zone(self, request: Request) -> Answer:
         user = parse_qs(request.query).get("user", [""])[0]
         if user.casefold() not in self.desk.logins:
+            if self.world.switches.text("unknown_user") == "plain":
+                raise Failed(told({"Message": "An error has occurred."}, 500))
             raise Refused("Unable to find a zone for this user.")
         base = MOVED if self.world.switches.on("zone_moved") else BASE
         url = self.world.url

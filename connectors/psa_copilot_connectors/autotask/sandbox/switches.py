@@ -54,6 +54,9 @@ DOOR = (
     Switch("impersonation", False, "Security levels allow programs to write in a technician's name."),
     Switch("keys_rotated", False, "The secret of `api@sandbox.example` is `rotated` now; those of the others stay."),
     Switch("hold_patch", 0.0, "Real seconds (at most 2) for which a program's PATCH waits before it is applied."),
+    Switch("unknown_user", "errors",
+           "What a 500 says when the zone of a user is asked for whom nobody knows: errors, or nothing. Unverified.",
+           ("errors", "plain")),
     Switch("zone_moved", False, "The database has moved to another address; the old one answers 401."),
 )  # fmt: skip
 
