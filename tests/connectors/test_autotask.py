@@ -89,6 +89,21 @@ async def test_a_queue_that_is_newer_than_what_we_know_is_looked_up(psa: Sandbox
     assert read_afresh(psa) == asked + 1
 
 
+async def test_a_contact_that_does_not_show_yet_is_looked_up_again(psa: Sandbox, at: Autotask, clock: Clock) -> None:
+    psa.switch(read_lag=60)
+    psa.inject({"title": "Tray 1", "company": "Harbor Lane Accounting", "contact": "Nia Park"})
+    psa.switch(read_lag=0)
+    number = psa.inject({"title": "Tray 2", "company": "Harbor Lane Accounting", "contact": "Nia Park"})
+    psa.switch(read_lag=60)
+    assert (await at.ticket(ref(number))).contact == ""
+    asked = len(psa.log())
+    assert (await at.ticket(ref(number))).contact == ""
+    assert len(psa.log()) == asked + 1, "once a minute is enough"
+    psa.advance("2m")
+    clock.set(psa.now(), 20)
+    assert (await at.ticket(ref(number))).contact == "Nia Park"
+
+
 async def test_a_number_that_nobody_tells_is_looked_up_once(
     psa: Sandbox, at: Autotask, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

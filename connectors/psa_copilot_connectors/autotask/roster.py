@@ -23,7 +23,7 @@ RESOURCE_FIELDS = (
 )  # fmt: skip
 OWNER = "assignedResourceID"
 AGAIN = timedelta(minutes=1)
-"""For a number that nobody has told us of, everything is read afresh at most this often."""
+"""For a number that nobody has told us of, everything is read afresh at most this often; for a name, only that."""
 LINK = "Autotask/AutotaskExtend/ExecuteCommand.aspx?Code=OpenTicketDetail&TicketID={id}"
 
 T = TypeVar("T")
@@ -56,6 +56,7 @@ class Roster:
         self._lock = asyncio.Lock()
         self._read_again_at: Moment | None = None
         self._strange: set[tuple[str, int]] = set()
+        self._asked_at: dict[tuple[str, int], Moment] = {}
 
     async def read(self) -> Known:
         """Everything, afresh; names of companies and contacts are looked up again when they are met."""
@@ -120,12 +121,15 @@ class Roster:
         return True
 
     async def _name(self, entity: str, wanted: set[int], known: dict[int, str], fields: tuple[str, ...]) -> None:
-        missing = wanted - known.keys()
+        now = self._site.now()
+        lately = {one for one in wanted if timedelta() <= now - self._asked_at.get((entity, one), now - AGAIN) < AGAIN}
+        missing = wanted - known.keys() - lately
         if not missing:
             return
         rows = await self._site.those(entity, "id", missing, fields, doing=f"read the names of {entity}")
-        known.update(dict.fromkeys(missing, ""))
         known.update({int(row["id"]): text(row, "companyName") or full_name(row) for row in rows})
+        # One that nobody shows us is gone, or so new that the server that answers does not have it yet.
+        self._asked_at.update(dict.fromkeys(((entity, one) for one in missing - known.keys()), now))
 
     def _who_we_are(self, rows: list[Row], licenses: Picklist) -> int | None:
         """By what the config says, by the name that we log in with, or as the only API user."""
