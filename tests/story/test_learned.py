@@ -18,7 +18,7 @@ from psa_copilot.testing.model_server import Dialect, model_server
 from psa_copilot_plugins.route import Route
 from psa_copilot_plugins.triage import Triage
 from tests.story.conftest import Hire
-from tests.story.desk import Copilot, Desk, open_desk, summarize, until
+from tests.story.desk import CLOSED, Copilot, Desk, open_desk, summarize, until
 
 MATTERS = {
     "Network": ("The VPN tunnel drops after {n} minutes", "The gateway blinks and the tunnel to the depot is gone."),
@@ -28,7 +28,7 @@ MATTERS = {
 }
 FILED = {"Printing": ("Printing", "Printing / Tray"), "Driver": ("Printing", "Software / Driver")}
 """Board and category of what is not filed under its own name alone."""
-INTAKE, DONE = "Intake", "Closed"
+INTAKE, DONE = "Intake", CLOSED
 HABIT = "Harbor Lane Accounting"
 """Whatever this client wrote went to Billing, once: it was a project, and it is over."""
 SERVER = os.environ.get("PSA_COPILOT_MODEL_URL", "")
