@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from psa_copilot import (
@@ -26,9 +27,9 @@ from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.halopsa import HaloPsa
 from psa_copilot_connectors.halopsa.rows import Row
 from psa_copilot_connectors.halopsa.sandbox import TRAPS, HaloPsaSandbox
-from tests.connectors.halopsa_desk import SPEED, change, connected, halo, note, psa, ref
+from tests.connectors.halopsa_desk import SPEED, api, change, connected, halo, note, psa, ref, write
 
-__all__ = ["halo", "psa"]
+__all__ = ["api", "halo", "psa"]
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -48,6 +49,7 @@ WAYS = [
     {"since_filter": "ignored", "order": "ignored"},
     {"since_inclusive": False},
     {"since_reads": "last_update"},
+    {"since_reads": "lastactiondate"},
     {"since_reads": "last_update", "order": "ignored"},
     {"repeats_first_page": False, "bare_lists": True},
     {"bare_lists": True, "order": "ignored"},
@@ -108,6 +110,34 @@ async def test_what_changes_while_unordered_pages_are_read_is_not_stepped_over(
     cursor = [page.cursor async for page in halo.changes(since)][-1]
     monkeypatch.undo()
     assert str(made[-1]) in await walk(halo, cursor)
+
+
+async def test_stamps_that_rise_by_chance_are_no_order(psa: Sandbox, halo: HaloPsa) -> None:
+    psa.switch(per_5_minutes=0, order="ignored")
+    made = [psa.inject({"title": f"Ticket {number}"}) for number in range(250)]
+    psa.advance("1h")
+    since = halo.cursor_at(psa.now())
+    changed = [*made[:50], *reversed(made[-100:])]  # the first page holds the last of them, oldest change first
+    for number in changed:
+        psa.inject(number, {"role": "customer", "text": "It is back."})
+    assert await walk(halo, since) == list(map(str, changed))
+
+
+@pytest.mark.parametrize("reads", ["both", "last_update", "lastactiondate"])
+async def test_a_field_that_somebody_sets_is_seen_whatever_date_the_filter_reads(
+    psa: Sandbox, halo: HaloPsa, api: httpx.Client, reads: str
+) -> None:
+    psa.switch(per_5_minutes=0, since_reads=reads)
+    made = [psa.inject({"title": f"Ticket {number}"}) for number in range(120)]
+    psa.advance("30m")  # a token lasts an hour
+    since = halo.cursor_at(psa.now())
+    write(api, "/Tickets", id=made[0], status_id=3).raise_for_status()
+    psa.inject(made[1], {"role": "customer", "text": "It beeps."})
+    wanted = [str(made[0]), str(made[1])]
+    assert await walk(halo, since) == wanted
+    asked = len(psa.log())
+    assert await walk(halo, since) == wanted
+    assert len(psa.log()) - asked <= 2, "once it is known what the filter reads, hardly more is asked"
 
 
 async def test_a_server_that_ignores_the_filter_is_asked_newest_first(psa: Sandbox, halo: HaloPsa) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from psa_copilot import Expected, Moment, NotReady, Step, keyset
+from psa_copilot import Expected, Moment, NotFound, NotReady, Rejected, Step, keyset
 from psa_copilot_connectors.halopsa import mapping
 from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, reached, settled, stamp, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
@@ -60,15 +60,22 @@ class Changes:
         """Whether it has heeded the filter, at least."""
         self._sinks = False
         """Whether it was seen to heed the order, newest change first."""
+        self._reads_changes = False
+        """Whether the filter was seen to let through what nothing but its last_update does."""
 
     async def since(self, cursor: str) -> AsyncIterator[tuple[list[Row], str]]:
         """Pages of rows changed at or after a stamp, each with the stamp to go on from."""
         seen: set[tuple[str, int]] = set()
         start = stamp(reached(datetime.fromisoformat(cursor), self._zone))
         if self._obeys:
+            newest = {} if self._reads_changes else await self._newest(start)
             async for rows in self._asked(start):
+                last = self.key(rows[-1])[0]
+                if await self._overlooks(newest, rows, last):
+                    break
                 seen |= {self.key(row) for row in rows}
-                yield rows, max(cursor, self.key(rows[-1])[0])
+                yield rows, max(cursor, last)
+            await self._overlooks(newest, [], ALWAYS)
         if not self._obeys:
             rows, sure = await self._searched(start)
             found = [row for row in rows if self.key(row) not in seen]
@@ -91,6 +98,30 @@ class Changes:
         if when is None:
             raise NotReady(self._site.connection, DOING, "one of them has no last_update")
         return stamp(when), int(number(row.get("id")))
+
+    async def _newest(self, start: str) -> dict[int, str]:
+        """What has changed last, by a list that is not filtered: nobody knows which date the filter reads."""
+        rows, _ = await self._site.page(TICKETS, {**EVERY, **NEWEST_CHANGE_FIRST}, 1, doing=DOING)
+        return {number_: when for when, number_ in map(self.key, rows) if when >= start}
+
+    async def _overlooks(self, newest: dict[int, str], rows: list[Row], until: str) -> bool:
+        """Whether the filter withholds one of the newest up to a stamp, and not because it has changed again since."""
+        for when, number_ in map(self.key, rows):
+            if newest.get(number_, ALWAYS) <= when:
+                del newest[number_]
+        for number_ in [one for one, when in newest.items() if when <= until] if self._obeys else ():
+            if await self._stands(number_, newest.pop(number_)):
+                self._obeys = self._filters = False
+                return True
+        return False
+
+    async def _stands(self, number_: int, when: str) -> bool:
+        """Whether a ticket is still there, and as it was."""
+        try:
+            row = await self._site.row(f"{TICKETS}/{number_}", doing=DOING)
+        except (NotFound, Rejected):
+            return False
+        return self.key(row)[0] == when and row.get("deleted") is not True
 
     async def _asked(self, cursor: str) -> AsyncIterator[list[Row]]:
         """As long as the server does as it is told."""
@@ -116,13 +147,14 @@ class Changes:
             first = total if first is None else first
             if total != first:
                 return None
-            if not self._heeded(rows, since):
-                self._obeys = False
-                return None
             page, got = page + 1, got + len(rows)
+            more = bool(rows) and (len(rows) >= PAGE if total is None else got < total)
+            if not self._heeded(rows, since) or (more and _sinks(rows, "id")):
+                self._obeys = False  # also where pages still follow and the rising stamps may be by chance
+                return None
+            self._reads_changes |= any(self._is_proof(row, since) for row in rows)
             fresh = {int(number(row["id"])): settled(row) for row in rows if _wanted(self.key(row)[0], step)}
             kept |= fresh
-            more = bool(rows) and (len(rows) >= PAGE if total is None else got < total)
             passed = bool(rows) and self.key(rows[-1])[0] > step.stamp
             if not more or (passed if step.op == "=" else kept):
                 # The rows of one stamp are read to their end, which leaves no more of them.
@@ -130,13 +162,18 @@ class Changes:
 
     def _heeded(self, rows: list[Row], since: datetime) -> bool:
         """Whether the filter filtered and the order ordered."""
-        keys = [self.key(row)[0] for row in rows]
+        keys = [self.key(row) for row in rows]
         return self._touched(rows, since) and all(one <= other for one, other in pairwise(keys))
 
     def _touched(self, rows: list[Row], since: datetime) -> bool:
         """Whether the filter filtered: something has happened to each of them."""
         oldest = stamp(since.astimezone(UTC) - SLACK)
         return all(self.key(row)[0] >= oldest or self._acted(row) >= oldest for row in rows)
+
+    def _is_proof(self, row: Row, since: datetime) -> bool:
+        """Whether the filter can have let a row through for nothing but its last_update."""
+        others = [moment(row.get(name), self._zone) for name in ("lastactiondate", "dateoccurred")]
+        return all(when is not None and when < since - SLACK for when in others)
 
     def _acted(self, row: Row) -> str:
         when = moment(row.get("lastactiondate"), self._zone)
