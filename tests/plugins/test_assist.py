@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import pytest
 from pydantic import BaseModel
 
 from psa_copilot import Action, AddNote, Llm, Mention, Ref, Similar, Thread
@@ -74,25 +75,47 @@ async def test_what_solved_the_clients_own_ticket_is_told_with_its_number() -> N
 
 async def test_what_solved_another_clients_ticket_tells_nothing_of_whose_it_was() -> None:
     other = earlier(6, company="Millbrook Paper", company_id="8", contact="Gus Fenwick")
-    [note] = await noted(at_desk(other))
+    [note] = await noted(at_desk(other), across_clients=True)
     assert "replaced the toner sensor of (a machine)" in note.body
     for name in ("Millbrook", "Fenwick", "KJ-PRN-02", "#6", "main/6"):
         assert name not in note.body
     assert "main/6" not in note.evidence
-    assert await noted(at_desk(other), across_clients=False) == []
+    assert await noted(at_desk(other)) == []  # nobody has a list of every name that people give each other
 
 
 async def test_people_and_sites_that_stand_in_no_list_are_not_told_to_another_client() -> None:
-    said = "technician: I removed the mailbox of Bob Tarrant and renewed millbrook-paper.example, then Outlook printed."
+    said = "technician: I removed the mailbox of Bob Tarrant and renewed reams-of-it.test, then Outlook printed."
     other = earlier(6, TALK[0], said, company="Millbrook Paper", company_id="8", contact="Gus Fenwick")
-    [note] = await noted(at_desk(other))
+    [note] = await noted(at_desk(other), across_clients=True)
     assert "removed the mailbox of (a name) and renewed (a name)" in note.body
-    for name in ("Bob", "Tarrant", "millbrook"):
+    for name in ("Bob", "Tarrant", "reams"):
         assert name not in note.body
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "restarted the kestrel marine fileserver",
+        "restarted the KESTREL-MARINE fileserver",
+        "restarted the file service of the marine people",
+        "restarted the print service for kestrel, mlopez can print again",
+        "removed the old profile of lopezm2 from the print server",
+        "removed the old profile of maria from the print server",
+        "did as at millbrook last week and replaced the toner sensor",
+        "installed the driver with MillbrookPaperAdmin",
+    ],
+)
+async def test_a_clause_that_names_another_client_or_its_people_in_any_shape_is_not_told(said: str) -> None:
+    whose: dict[str, Any] = {"company": "Kestrel Marine Ltd", "company_id": "8", "contact": "Maria Lopez"}
+    named = earlier(6, TALK[0], f"technician: I {said}, then it printed again.", **whose)
+    assert await noted(at_desk(named), across_clients=True) == []
+    clean = earlier(6, TALK[0], "technician: I replaced the toner sensor, then it printed again.", **whose)
+    assert "replaced the toner sensor" in (await noted(at_desk(clean), across_clients=True))[0].body
+
+
 async def test_the_own_ticket_goes_first_and_one_solution_is_told_once() -> None:
-    [note] = await noted(at_desk(earlier(6, company="Millbrook Paper", company_id="8"), earlier(5)))
+    on = at_desk(earlier(6, company="Millbrook Paper", company_id="8"), earlier(5))
+    [note] = await noted(on, across_clients=True)
     assert note.body.index("#5") < note.body.index("another client")
 
 
@@ -140,7 +163,7 @@ async def test_a_model_is_shown_nothing_of_another_clients_ticket() -> None:
     )
     on = at_desk(*others)
     on = replace(on, tools=replace(on.tools, llm=Listening()))
-    [note] = await noted(on, draft_reply=True)
+    [note] = await noted(on, draft_reply=True, across_clients=True)
     assert "cleaned the rollers" in note.body
     assert "toner sensor" in asked[0]
     assert "rollers" not in asked[0]

@@ -51,7 +51,9 @@ class Assist(Plugin):
         likeness: float = Setting(0.5, ge=0, le=1, description="How alike an earlier ticket has to be.")
         most: int = Setting(3, ge=1, le=5, description="So many earlier tickets at most.")
         across_clients: bool = Setting(
-            True, description="Whether what solved other clients' tickets is told, with nothing that names them."
+            False,
+            description="Whether what solved other clients' tickets is told, without what names them. Lists know their "
+            "names, machines and people; a nickname, a misspelling or a street is in no list and would be told.",
         )
         contact: Duration = Setting(timedelta(days=90), description="How far back the contact's own tickets are told.")
         draft_reply: bool = Setting(False, description="Whether a reply is drafted in the note; nothing is ever sent.")

@@ -68,17 +68,22 @@ def _told(
     learned = tools.text.resolution(other)
     solution, cause = _bare(learned.resolution), _bare(learned.cause)
     if not own:
-        names = _names(other, tools)
-        known = tools.text.opening(thread).whole
-        solution, cause = (_nameless(tools.text.redacted(said, names), known) for said in (solution, cause))
+        solution, cause = (_of_nobody(said, other, thread, tools) for said in (solution, cause))
     public = _bare(tools.text.resolution(tools.text.public(other)).resolution) if own else ""
     return Solved(ticket, own, _short(solution), _short(cause), score, shared, _short(public)) if solution else None
 
 
-def _names(other: Thread, tools: Tools) -> list[str]:
-    """Who must not be recognized in a sentence of another client's ticket."""
-    people = {message.author for message in other.messages if message.author}
-    return [other.ticket.company, other.ticket.contact, *sorted(people), *tools.tickets.other_clients(other.ticket)]
+def _of_nobody(said: str, other: Thread, thread: Thread, tools: Tools) -> str:
+    """What may be told of another client's ticket: no clause that names one, nor anybody who can be recognized."""
+    people = {other.ticket.contact, *(message.author for message in other.messages)} - {""}
+    told = tools.text.told_elsewhere(
+        said,
+        whose=other.ticket.company,
+        reader=thread.ticket.company,
+        others=tools.tickets.other_clients(thread.ticket),
+        people=sorted(people),
+    )
+    return _nameless(told, tools.text.opening(thread).whole).strip(" .;")
 
 
 def _nameless(said: str, known: str) -> str:

@@ -16,6 +16,7 @@ from psa_copilot.text.draft import Draft
 from psa_copilot.text.entities import Entity, entities
 from psa_copilot.text.language import language
 from psa_copilot.text.matter import matters
+from psa_copilot.text.named import told_elsewhere
 from psa_copilot.text.opening import LONGEST_TITLE, opening
 from psa_copilot.text.orders import without_orders
 from psa_copilot.text.proper import masked, proper, without_clients
@@ -123,6 +124,15 @@ class Text:
     def redacted(self, text: str, names: Sequence[str] = ()) -> str:
         """A text without what tells whose it is: persons, addresses, machines, secrets, and these names."""
         return redacted(text, names)
+
+    def told_elsewhere(
+        self, text: str, *, whose: str, reader: str, others: Sequence[str], people: Sequence[str]
+    ) -> str:
+        """What `reader`, a client, may be told of a text of `whose` ticket: no clause that names a client or somebody.
+
+        `others` are further clients, `people` those of that ticket. It knows only who is in these lists.
+        """
+        return told_elsewhere(text, whose=whose, reader=reader, others=others, people=people)
 
     def recap(self, thread: Thread) -> str:
         """What the thread says about itself: its own sentences in the shape of a note, without the marker line."""

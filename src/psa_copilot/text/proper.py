@@ -69,12 +69,18 @@ def proper(draft: Draft, *, model: str = "") -> Draft:
 
 def without_clients(draft: Draft, clients: Iterable[str]) -> Draft:
     """The draft without the clauses that name one of these clients."""
-    names = [short for name in clients if (short := _LEGAL.sub("", name).strip())]
+    names = [short for name in clients if (short := short_name(name))]
     if not names_client(draft.text(), names):
         return draft
     parts = {name: _unnamed(said, names) or f"{NOT_STATED}." for name, said in draft.parts.items() if said}
     title = draft.first.partition(": ")[0]
     return replace(draft, first=_unnamed(draft.first, names) or f"{title}: {NOT_STATED}.", parts=parts)
+
+
+def short_name(client: str) -> str:
+    """A client's name without what tells its legal form: "Kestrel" of "Kestrel GmbH & Co. KG"."""
+    short = _LEGAL.sub("", client).strip(" &,")
+    return short if short == client else short_name(short)
 
 
 def _unnamed(text: str, names: Sequence[str]) -> str:
@@ -122,9 +128,12 @@ def clauses(line: str) -> Iterator[str]:
 
 
 def names_client(text: str, clients: Iterable[str]) -> bool:
-    """Whether a text names one of these clients, as a name and not as a common word in lower case."""
+    """Whether a text names one of these clients: one word may be a common one in lower case, several are a name."""
+    folded = text.casefold()
     return any(
-        len(name) >= FEWEST_LETTERS and name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+        len(name) >= FEWEST_LETTERS
+        and (name in text or name.upper() in text or (" " in name and name.casefold() in folded))
+        and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
         for name in clients
     )
 
