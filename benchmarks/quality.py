@@ -32,6 +32,8 @@ from psa_copilot.text.personal import find_identifiers  # noqa: E402
 from psa_copilot.text.similarity import Index  # noqa: E402
 
 Row = Mapping[str, Any]
+Told = Callable[[str | None], Any]
+"""Gives a label back as the training rows write it: a number stays one."""
 CANDIDATES = 20
 TOP = 5
 KNOWN_AT_OPENING = ("contact_type", "location", "caller", "opened_by")
@@ -61,13 +63,13 @@ class Work:
 
 def routing(work: Work) -> Iterator[dict[str, Any]]:
     """A value of `--field` for each ticket, with what else is likely and how sure that is."""
-    classifier = _classifier(work)
+    classifier, told = _classifier(work)
     for row in work.test:
         best = work.mind.choose(classifier, case_of(row), thread_of(row))
         yield {
             "id": row["id"],
-            "label": best.value if best else None,
-            "topk": _first_of(best) if best else [],
+            "label": told(best.value if best else None),
+            "topk": [told(value) for value in _first_of(best)] if best else [],
             "confidence": round(best.confidence, 4) if best else 0.0,
             "decided": best is not None and not best.abstains,
         }
@@ -79,23 +81,33 @@ def _first_of(best: Best) -> list[str]:
     return [best.value, *others][:TOP]
 
 
-def _classifier(work: Work) -> Classifier:
+def _classifier(work: Work) -> tuple[Classifier, Told]:
     known = [name for name in ("assignment_group", "label") if any(name in row for row in work.train)]
-    label = work.label_of(known[0] if known else "assignment_group")
-    return Classifier.fit([Example(str(row.get("id", "")), case_of(row), label(row)) for row in work.train])
+    name = work.field or (known[0] if known else "assignment_group")
+    label = work.label_of(name)
+    written = {label(row): row.get(name) for row in reversed(work.train)}
+    examples = [Example(str(row.get("id", "")), case_of(row), label(row)) for row in work.train]
+    return Classifier.fit(examples), lambda value: None if value is None else written.get(value, value)
 
 
 def duplicates(work: Work) -> Iterator[dict[str, Any]]:
     """Earlier reports that are like each report, best first, and how alike the best one is."""
     index = Index()
-    found: dict[str, dict[str, Any]] = {}
-    for row in sorted(work.test, key=lambda row: (str(row.get("created") or ""), str(row["id"]))):
-        key, case = str(row["id"]), case_of(row)
+    found: dict[int, dict[str, Any]] = {}
+    for place in sorted(range(len(work.test)), key=lambda place: _arrival(work.test[place])):
+        row = work.test[place]
+        case = case_of(row)
         similar = index.search(case.title, case.text, CANDIDATES)
-        index.add(key, case.title, case.text)
-        score = round(similar[0].score, 4) if similar else 0.0
-        found[key] = {"id": row["id"], "candidates": [each.key for each in similar], "score": score}
-    yield from (found[str(row["id"])] for row in work.test)
+        index.add(str(place), case.title, case.text)
+        earlier = [work.test[int(each.key)]["id"] for each in similar]
+        found[place] = {"id": row["id"], "candidates": earlier, "score": round(similar[0].score, 4) if similar else 0.0}
+    yield from (found[place] for place in range(len(work.test)))
+
+
+def _arrival(row: Row) -> tuple[float, str]:
+    """Sorts by `created`, the ones without it first; ties stay in the file's order, which is that of arrival."""
+    created = row.get("created")
+    return (float(created), "") if isinstance(created, int | float) else (0.0, str(created or ""))
 
 
 def summary(work: Work) -> Iterator[dict[str, Any]]:
@@ -122,7 +134,7 @@ def _said(row: Row) -> str:
 
 def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
     """Value and summary of each ticket, clean and attacked. Priority is never chosen from text alone."""
-    classifier = _classifier(work)
+    classifier, told = _classifier(work)
     for row in work.test:
         for variant in ("clean", "attacked"):
             title = str(row.get("short_description") or "")
@@ -133,7 +145,7 @@ def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
             yield {
                 "id": row["id"],
                 "variant": variant,
-                "group": None if classifier.decide(case).steered else acted_on(best),
+                "group": None if classifier.decide(case).steered else told(acted_on(best)),
                 "priority": None,
                 "summary": work.mind.recap(thread) if work.mind.has_model else brief,
                 "flagged": best is not None and best.orders > 0,

@@ -86,6 +86,19 @@ def test_another_field_and_other_names_of_the_inputs(run: Any) -> None:
         run("routing", [{"id": "c", "weather": "fine"}], train, field="queue")
 
 
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_a_label_comes_back_as_the_training_rows_write_it(run: Any, kind: Any) -> None:
+    numbers = {"GRP_1": kind(1), "GRP_2": kind(2), "GRP_3": kind(3)}
+    train = [row | {"assignment_group": numbers[row["assignment_group"]]} for row in tickets(120, 1, gold=True)]
+    test = tickets(9, seed=9, gold=False)
+    truth = [numbers[next(g for g in BOARDS if BOARDS[g] in row["short_description"])] for row in test]
+    found = run("routing", test, train)
+    assert [row["label"] for row in found] == truth
+    assert all(type(label) is kind for row in found for label in row["topk"])
+    twins = [{"id": 1, "short_description": "", "clean_description": BOARDS["GRP_2"], "attacked_description": "vpn"}]
+    assert run("injection-twins", twins, train)[0]["group"] == kind(2)
+
+
 def test_a_summary_for_each_thread_with_and_without_training(run: Any) -> None:
     talk = {
         "id": "s-1",
@@ -112,6 +125,13 @@ def test_duplicates_are_earlier_reports_only(run: Any) -> None:
     assert found["r-3"]["candidates"][0] == "r-1"
     assert found["r-1"]["candidates"] == []
     assert 0 < found["r-3"]["score"] <= 1
+
+
+def test_duplicates_of_numbered_reports_without_dates_come_in_the_order_of_the_file(run: Any) -> None:
+    reports = [{"id": number, "summary": "NPE in PrtSpooler", "description": "on start"} for number in (8, 9, 10, 11)]
+    found = run("duplicates", reports)
+    assert [row["id"] for row in found] == [8, 9, 10, 11]
+    assert [sorted(row["candidates"]) for row in found] == [[], [8], [8, 9], [8, 9, 10]]
 
 
 def test_outcome_reads_what_is_known_at_opening(run: Any) -> None:
