@@ -7,6 +7,7 @@ from psa_copilot.engine import policy
 from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.commands import pause, resume, undo
 from psa_copilot.engine.outbox import Outbox
+from psa_copilot.models import ActorClass, Field, Ref
 from psa_copilot.store import WriteRow
 from tests.story.conftest import Hire
 from tests.story.daemon import free_port, listening
@@ -256,3 +257,18 @@ async def test_a_rule_sets_a_status_and_mails_nobody(copilot: Hire, psa: Desk) -
     assert psa.value(ticket, "status") == IN_PROGRESS
     assert one.verdicts(ticket) == ["written"]
     assert psa.sandbox.mailbox() == []
+
+
+async def test_a_dispatchers_choice_is_theirs_though_a_program_touched_the_ticket_next(
+    copilot: Hire, psa: Desk
+) -> None:
+    one = await copilot(summarize("observe"), poll_every=SELDOM)
+    ticket = psa.ticket("Our scanner is slow.")
+    await until(lambda: one.look(lambda tx: tx.mirror.row(Ref(connection="main", remote_id=str(ticket)))), "seen")
+    psa.sets(ticket, "priority", LOW)
+    psa.sets(ticket, "title", "Scanner", by="api2")
+    ref = Ref(connection="main", remote_id=str(ticket))
+    await until(lambda: one.look(lambda tx: tx.mirror.field_events(ref, Field.PRIORITY)), "seen")
+    [chosen] = one.look(lambda tx: tx.mirror.field_events(ref, Field.PRIORITY))
+    assert (chosen.after, chosen.actor_class) == (LOW, ActorClass.TECHNICIAN)
+    assert one.look(lambda tx: tx.standings.row(ref).technician_at)

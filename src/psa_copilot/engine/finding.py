@@ -40,6 +40,15 @@ class Follower:
         self.index: Index = Index()
         self._saved: Place = START
         self._read: Place = START
+        self._epoch = self._epoch_now()
+
+    def _epoch_now(self) -> int:
+        with self._store.reading() as tx:
+            return tx.memories.epoch(self._connection)
+
+    def is_outlived(self) -> bool:
+        """Somebody was erased since: it may hold their words."""
+        return self._epoch_now() != self._epoch
 
     def load(self) -> None:
         """Go on from what the store keeps, where something is kept that this version can read."""
@@ -56,12 +65,13 @@ class Follower:
         self._saved, self._read = tuple(row.facts["saved"]), tuple(row.facts["read"])
 
     def keep(self) -> None:
-        """Keep the index for other processes."""
+        """Keep the index for other processes, unless somebody was erased while it was built."""
         arrays, facts = self.index.to_arrays()
         told = {"index": facts, "saved": self._saved, "read": self._read}
         thing = Thing(NAME, KIND, stored(arrays), json.loads(json.dumps(told)))
         with self._store.transaction() as tx:
-            tx.memories.keep(self._connection, "", thing)
+            if tx.memories.epoch(self._connection) == self._epoch:
+                tx.memories.keep(self._connection, "", thing)
 
     def follow(self, most: int | None = None) -> int:
         """Add what has come to the mirror since; how many tickets."""
@@ -112,7 +122,7 @@ class Finder:
         ][:most]
 
     def _following(self) -> Follower:
-        if self._follower is None:
+        if self._follower is None or self._follower.is_outlived():
             self._follower = Follower(self._store, self._line.name, self._line.settings.desk)
             self._follower.load()
         self.is_behind = self._follower.follow(AT_ONCE) >= AT_ONCE

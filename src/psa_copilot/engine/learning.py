@@ -98,10 +98,12 @@ def lesson(config: Config, line: Line, plugin: EnabledPlugin) -> Lesson:
 
 
 def learn(task: Lesson) -> int:
-    """Let the plugin learn, and keep it as the next version; returns its number, 0 where too little is known."""
+    """Let the plugin learn, and keep it as the next version; returns its number, 0 where nothing comes of it."""
     began = time.monotonic()
     store = Store(task.database)
     try:
+        with store.reading() as tx:
+            epoch = tx.memories.epoch(task.connection)
         outcomes = list(task.outcomes(store, task.now))
         if len(outcomes) < FEWEST:
             return 0
@@ -110,6 +112,8 @@ def learn(task: Lesson) -> int:
         known_at = max(one.known_at for one in outcomes)
         learning = notebook.learning(len(outcomes), known_at, round(time.monotonic() - began, 3))
         with store.transaction() as tx:
+            if tx.memories.epoch(task.connection) != epoch:  # somebody was erased, whom these outcomes still tell of
+                return 0
             return tx.memories.learned(task.connection, task.plugin.name, learning, task.now)
     finally:
         store.close()

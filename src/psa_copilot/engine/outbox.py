@@ -19,6 +19,7 @@ from psa_copilot.engine.cases import SUGGEST, Case, Verdict
 from psa_copilot.engine.collisions import Collisions
 from psa_copilot.engine.commands import keep_written, paused, says_the_same
 from psa_copilot.engine.control import ControlTicket
+from psa_copilot.engine.hands import by_whom
 from psa_copilot.engine.lines import Line, is_news, owe
 from psa_copilot.engine.policy import DAY, closes, is_among_last, judge_again
 from psa_copilot.errors import AuthFailed, NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
@@ -228,9 +229,9 @@ class Outbox:
     async def _fresh_read(self, row: WriteRow, line: Line) -> Fresh | None:
         """The ticket now; its messages too where they may have changed since we read them."""
         ref, asked_at = line.ref(row.ticket), line.clock.now()
-        ticket = await line.connector.ticket(ref)
+        [ticket], hands = await by_whom(line, self._store, [await line.connector.ticket(ref)])
         with self._store.transaction() as tx:
-            events = tx.mirror.save_tickets([ticket], line.look(Source.POLL))
+            events = tx.mirror.save_tickets([ticket], line.look(Source.POLL), hands)
             # A note of ours that is to be changed is looked at whatever the stamps say: an edit need not move them.
             changes_a_note = row.action.get("kind") == "edit_note" or tx.ledger.living(ref, row.plugin) is not None
             stale = changes_a_note or tx.mirror.needs_messages(ticket) or self._may_have_spoken(tx, line, ref)

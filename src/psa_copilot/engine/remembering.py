@@ -51,23 +51,25 @@ class _Things(ABC):
 
 
 class StoredMemory(_Things):
-    """The newest version of one plugin's memory on one connection. Unpacked once per version and process."""
+    """The newest version of one plugin's memory on one connection. Unpacked once per version, until an erasing."""
 
     def __init__(self, store: Store, connection: str, plugin: str) -> None:
         super().__init__()
         self._store, self._connection, self._plugin = store, connection, plugin
         self.version = 0
         """Counts up with each learning."""
+        self._epoch = 0
         self._things: dict[str, Kept | None] = {}
         """None: nothing is kept under that name, or nothing that this program can read."""
 
     def renew(self) -> StoredMemory:
-        """Look whether something was learned or removed since."""
+        """Look whether something was learned, removed or erased since, by whatever process."""
         with self._store.reading() as tx:
             version = tx.memories.version(self._connection, self._plugin)
+            epoch = tx.memories.epoch(self._connection)
             rows = tx.memories.rules(self._connection, self._plugin)
-        if version != self.version:
-            self.version, self._things = version, {}
+        if (epoch, version) != (self._epoch, self.version):  # what somebody was erased from has no newer version
+            self._epoch, self.version, self._things = epoch, version, {}
         self._rules = tuple(Rule.model_validate(row.value) for row in rows)
         return self
 

@@ -11,12 +11,13 @@ from typing import Any
 from psa_copilot import logs, metrics
 from psa_copilot.connector import Delivery
 from psa_copilot.engine.collisions import Collisions
+from psa_copilot.engine.hands import by_whom
 from psa_copilot.engine.lines import Line, is_news, owe
-from psa_copilot.errors import NotFound, NotReady, PsaError, RateLimited, Rejected, Unsupported
+from psa_copilot.errors import NotFound, NotReady, RateLimited, Rejected, Unsupported
 from psa_copilot.events import Source
 from psa_copilot.http import background
 from psa_copilot.models import Pulled, Ref, Thread, Ticket
-from psa_copilot.store import InboxRow, Look, Store, Transaction
+from psa_copilot.store import Hands, InboxRow, Look, Store, Transaction
 
 log = logs.get("sync")
 
@@ -138,11 +139,12 @@ class Sync:
 
     async def _take_entities(self, ref: Ref, shown: list[Ticket], delivered_at: datetime) -> None:
         """Believe what genuine webhooks showed, in the order of its stamps; where that is no order, look again."""
-        shown.sort(key=lambda ticket: ticket.updated_at)
+        shown, hands = await by_whom(self.line, self._store, sorted(shown, key=lambda ticket: ticket.updated_at))
         with self._store.transaction() as tx:
             before = tx.mirror.ticket(ref)
             clear = [ticket for ticket in shown if not _has_rival(ticket, [*shown, *([before] if before else [])])]
-            events = [e for ticket in clear for e in tx.mirror.save_tickets([ticket], self.line.look(Source.WEBHOOK))]
+            look = self.line.look(Source.WEBHOOK)
+            events = [event for ticket in clear for event in tx.mirror.save_tickets([ticket], look, hands)]
             covered = self._is_covered(tx, shown[-1], delivered_at)
             row = tx.mirror.row(ref)
             was_read = bool(row and row.messages_at and row.messages_at >= shown[-1].updated_at)
@@ -181,7 +183,8 @@ class Sync:
         with self._store.reading() as tx:
             cursor = tx.work.cursor(self.line.name, "changes") or ""
         async for page in self.line.connector.changes(self._back(cursor)):
-            self._save_page(await self._by_whom(page.tickets), page.cursor)
+            tickets, hands = await by_whom(self.line, self._store, page.tickets)
+            self._save_page(tickets, hands, page.cursor)
             self.line.answered(began)
             await self.read_wanted()
         self.line.answered(began)
@@ -207,30 +210,10 @@ class Sync:
         log.warning("cursor_unreadable", connection=self.line.name, walk=walk, cursor=cursor[:60])
         return None
 
-    async def _by_whom(self, tickets: list[Ticket]) -> list[Ticket]:
-        """The same with who set a field, by the PSA's own history where its tickets do not tell."""
-        if not self.line.connector.can.history:
-            return tickets
-        with self._store.reading() as tx:
-            doubtful = tx.mirror.unexplained(tickets, self.line.look(Source.POLL))
-        hands = {ref: await self._last_hand(ref) for ref in doubtful}
-        return [t.model_copy(update={"updated_by": hands[t.ref]}) if t.ref in hands else t for t in tickets]
-
-    async def _last_hand(self, ref: Ref) -> str:
-        """Who set a field last; nobody where that cannot be read now."""
-        try:
-            told = await self.line.connector.history(ref)
-        except RateLimited:
-            raise
-        except PsaError as exc:
-            log.info("history_unread", ticket=str(ref), why=str(exc))
-            return ""
-        return told[-1].actor if told else ""
-
-    def _save_page(self, tickets: list[Ticket], cursor: str) -> None:
+    def _save_page(self, tickets: list[Ticket], hands: Hands, cursor: str) -> None:
         """Rows and cursor move in one transaction; what is to be read and thought about is marked in it too."""
         with self._store.transaction() as tx:
-            events = tx.mirror.save_tickets(tickets, self.line.look(Source.POLL))
+            events = tx.mirror.save_tickets(tickets, self.line.look(Source.POLL), hands)
             stale = {ticket.ref for ticket in tickets if tx.mirror.needs_messages(ticket)}
             changed = {event.ticket for event in events if is_news([event])}
             for ref in stale:
@@ -307,8 +290,9 @@ class Sync:
         except NotFound:
             await self._maybe_gone(ref)
             return
+        [ticket], hands = await by_whom(self.line, self._store, [ticket])
         with self._store.transaction() as tx:
-            events = tx.mirror.save_tickets([ticket], self.line.look(Source.WEBHOOK))
+            events = tx.mirror.save_tickets([ticket], self.line.look(Source.WEBHOOK), hands)
             tx.mirror.want(ref, "change" if events else "messages")
         await self._read_messages(ticket)
 

@@ -7,7 +7,7 @@ with store.transaction() as tx:      # all or nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,12 +16,12 @@ from sqlmodel import Session
 
 from psa_copilot.store import database
 from psa_copilot.store.backlog import Backlog, Spending
-from psa_copilot.store.erasing import Erased, erase_contact
+from psa_copilot.store.erasing import Erased, companies_of, erase_contact
 from psa_copilot.store.forgetting import FORGET, forget_passing
 from psa_copilot.store.incidents import MODEL_CALLS, Incidents
 from psa_copilot.store.ledger import Ledger
 from psa_copilot.store.memories import Learning, Memories, Thing
-from psa_copilot.store.mirror import AsOf, Look, Mirror
+from psa_copilot.store.mirror import AsOf, Hands, Look, Mirror
 from psa_copilot.store.outcomes import Outcomes, Reading
 from psa_copilot.store.past import Happening, Past, Unread
 from psa_copilot.store.restoring import begin_again
@@ -58,6 +58,7 @@ __all__ = [
     "Due",
     "Erased",
     "FeedbackRow",
+    "Hands",
     "Happening",
     "InboxRow",
     "Learning",
@@ -132,10 +133,20 @@ class Store:
                 if age is not None:
                     FORGET[kind](session, now - age)
 
-    def erase_contact(self, connection: str, name: str) -> Erased:
-        """Erase a contact of a connection by name: in the mirror, the history, the ledger and what was learned."""
+    def companies_of_contact(self, connection: str, name: str) -> dict[str, str]:
+        """The companies at which somebody of this name is known: names by number."""
+        with database.reading(self._engine) as session:
+            return companies_of(session, connection, name)
+
+    def erase_contact(
+        self, connection: str, name: str, now: datetime, companies: Collection[str] | None = None
+    ) -> Erased:
+        """Erase a contact by name: in the mirror, the history, the ledger and what was learned.
+
+        All of that name on the connection, or those of these companies, by number.
+        """
         with database.transaction(self._engine) as session:
-            return erase_contact(session, connection, name)
+            return erase_contact(session, connection, name, now, companies)
 
     def revive(self, now: datetime) -> int:
         """Owe all work again that was given up; how many pieces."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +35,10 @@ _TICKET, _THREAD, _EVENT = (SQLModel.metadata.tables[name] for name in ("ticket"
 SECOND = timedelta(seconds=1)
 FIRST_DOUBT = timedelta(seconds=5)
 """So long after a change that no message explains, its ticket is looked at again; once more when nothing hides now."""
+Hands = Mapping[Ref, Mapping[Field, str]]
+"""Who set which field of a ticket last, by the PSA's own history."""
+DISPATCHED = (Field.BOARD, Field.ASSIGNEE, Field.PRIORITY, Field.CATEGORY)
+"""What a dispatcher sets: that a rule or a program touched the ticket next must not hide whose word it was."""
 LIVE_WRITES = ("pending", "sending", "done")
 WRITTEN = ("sending", "done", "undone")
 
@@ -60,6 +64,8 @@ class Look:
     """Whether a ticket was made by a person: only those make an incident."""
     client_it: frozenset[str] = frozenset()
     """Names, addresses, mail domains and contact types, in lower case, of clients' own IT staff."""
+    retold: Callable[[Sequence[Event]], Sequence[Event]] = lambda events: events
+    """What is on record of what this read shows: a replay knows each change and whose it was, not only its ends."""
 
     def actor(self, identifier: str) -> ActorClass:
         """Who hides behind an account of the PSA."""
@@ -280,14 +286,14 @@ class Mirror:
 
     # -- saving ----------------------------------------------------------------------------------------------
 
-    def save_tickets(self, tickets: Iterable[Ticket], look: Look) -> list[Event]:
+    def save_tickets(self, tickets: Iterable[Ticket], look: Look, hands: Hands | None = None) -> list[Event]:
         """Take over tickets as they stand now; returns what happened to them. Older news than ours is dropped."""
+        hands = hands or {}
         fresh = {ticket.ref.remote_id: ticket for ticket in tickets}
         known = self._rows(fresh.values())
         newer = [t for t in fresh.values() if not self._is_old_news(known.get(t.ref.remote_id), t)]
-        events = [
-            event for ticket in newer for event in self._ticket_events(known.get(ticket.ref.remote_id), ticket, look)
-        ]
+        shown = (self._ticket_events(known.get(t.ref.remote_id), t, look, hands.get(t.ref, {})) for t in newer)
+        events = list(look.retold([event for each in shown for event in each]))
         self._upsert([self._columns(known.get(ticket.ref.remote_id), ticket, look) for ticket in newer])
         self._start_threads([t for t in newer if t.ref.remote_id not in known])
         self._link(newer)
@@ -394,12 +400,15 @@ class Mirror:
         if rows:
             self._all_at_once(upsert(_THREAD).on_conflict_do_nothing(), rows)
 
-    def _ticket_events(self, row: TicketRow | None, ticket: Ticket, look: Look) -> list[Event]:
+    def _ticket_events(
+        self, row: TicketRow | None, ticket: Ticket, look: Look, hands: Mapping[Field, str]
+    ) -> list[Event]:
         if row is None:
             return [self._first_sight(ticket, look)]
         before = values.to_ticket(row)
         changed = [field for field in Field if before.field(field) != ticket.field(field)]
-        return [self._field_event(before, ticket, field, look) for field in changed]
+        by = {field: ticket.model_copy(update={"updated_by": hands[field]}) for field in changed if field in hands}
+        return [self._field_event(before, by.get(field, ticket), field, look) for field in changed]
 
     @staticmethod
     def _first_sight(ticket: Ticket, look: Look) -> Event:
@@ -431,13 +440,15 @@ class Mirror:
         )
 
     def unexplained(self, tickets: Sequence[Ticket], look: Look) -> list[Ref]:
-        """Those with a field that none of our writes has set, and that do not tell who did."""
+        """Those with a changed field that is not known to be ours, and that do not tell which person set it."""
         known = self._rows(tickets)
-        silent = [(known[t.ref.remote_id], t) for t in tickets if not t.updated_by and t.ref.remote_id in known]
-        return [ticket.ref for row, ticket in silent if self._has_another_hand(values.to_ticket(row), ticket, look)]
+        pairs = [(known[t.ref.remote_id], t) for t in tickets if t.ref.remote_id in known]
+        pairs = [(row, t) for row, t in pairs if look.actor(t.updated_by) is not ActorClass.TECHNICIAN]
+        return [ticket.ref for row, ticket in pairs if self._has_another_hand(values.to_ticket(row), ticket, look)]
 
     def _has_another_hand(self, before: Ticket, after: Ticket, look: Look) -> bool:
-        changed = [field for field in Field if before.field(field) != after.field(field)]
+        told = DISPATCHED if after.updated_by else Field
+        changed = [field for field in told if before.field(field) != after.field(field)]
         return any(not self._is_our_change(after, field, look) for field in changed)
 
     def _is_our_change(self, ticket: Ticket, field: Field, look: Look) -> bool:
