@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ Told = Callable[[str | None], Any]
 """Gives a label back as the training rows write it: a number stays one."""
 CANDIDATES = 20
 TOP = 5
+YES, NO = frozenset(("true", "yes", "y", "t", "on")), frozenset(("false", "no", "n", "f", "off"))
 KNOWN_AT_OPENING = ("contact_type", "location", "caller", "opened_by")
 INPUTS = (
     ("text",),
@@ -59,6 +61,24 @@ class Work:
         """Reads the label of a training row."""
         name = self.field or default
         return lambda row: "" if row.get(name) is None else str(row[name])
+
+    def truths(self, default: str) -> tuple[list[Row], list[bool]]:
+        """The training rows that say yes or no, and what they say."""
+        said = [(row, is_yes(row.get(self.field or default))) for row in self.train]
+        unread = sum(yes is None for _, yes in said)
+        if unread:
+            print(f"{unread} training rows say neither yes nor no as {self.field or default}", file=sys.stderr)
+        return [row for row, yes in said if yes is not None], [yes for _, yes in said if yes is not None]
+
+
+def is_yes(value: Any) -> bool | None:
+    """What a label says, however it is written; None where it says neither yes nor no."""
+    written = str("" if value is None else value).strip().lower()
+    try:
+        number = float(written)
+    except ValueError:
+        return True if written in YES else False if written in NO else None
+    return None if math.isnan(number) else number != 0
 
 
 def routing(work: Work) -> Iterator[dict[str, Any]]:
@@ -121,9 +141,8 @@ def summary(work: Work) -> Iterator[dict[str, Any]]:
 
 def injection_detect(work: Work) -> Iterator[dict[str, Any]]:
     """How likely each text gives orders to software; 0.5 and more is a hint."""
-    label = work.label_of("label")
-    known = [row for row in work.train if label(row)]
-    detector = Detector.fit([_said(row) for row in known], [label(row) in ("1", "True", "true") for row in known])
+    known, truth = work.truths("label")
+    detector = Detector.fit([_said(row) for row in known], truth)
     scores = detector.scores([_said(row) for row in work.test])
     yield from ({"id": row["id"], "score": round(score, 4)} for row, score in zip(work.test, scores, strict=True))
 
@@ -154,9 +173,7 @@ def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
 
 def outcome(work: Work) -> Iterator[dict[str, Any]]:
     """The chance of `--field` for each ticket, from what is known when it opens."""
-    label = work.label_of("sla_breached")
-    known = [row for row in work.train if label(row)]
-    truth = [label(row) in ("1", "True", "true") for row in known]
+    known, truth = work.truths("sla_breached")
     risk = Risk.fit([_facts(row) for row in known], [_opened(row) for row in known], truth)
     for row in work.test:
         yield {"id": row["id"], "score": round(risk.chance(_facts(row), _opened(row)), 4)}

@@ -167,6 +167,25 @@ def test_injection_hints_and_twins(run: Any) -> None:
     assert (clean["flagged"], attacked["flagged"]) == (False, True)
 
 
+@pytest.mark.parametrize(("no", "yes"), [(0, 1), (0.0, 1.0), (False, True), ("0", "1"), ("0.0", "1.0"), ("No", "Yes")])
+def test_yes_and_no_are_read_however_they_are_written(run: Any, no: Any, yes: Any) -> None:
+    words = ("alpha", "beta", "gamma", "delta")
+    train = [
+        {"id": n, "text": f"{'purple' if n % 2 else 'green'} {words[n % 4]} {n}", "label": yes if n % 2 else no}
+        for n in range(80)
+    ]
+    unsure = [{"id": 80, "text": "green", "label": None}, {"id": 81, "text": "green", "label": "perhaps"}]
+    hints = run("injection-detect", [{"id": "a", "text": "purple x"}, {"id": "b", "text": "green x"}], train + unsure)
+    assert [row["score"] >= 0.5 for row in hints] == [True, False]
+    opened = [
+        {"id": n, "opened_at": f"2026-01-01T{n % 24:02}:00:00", "open_group": "AB"[n % 2], "late": yes if n % 2 else no}
+        for n in range(400)
+    ]
+    test = [{"id": group, "opened_at": "2026-01-02T09:00:00", "open_group": group} for group in "AB"]
+    low, high = (row["score"] for row in run("outcome", test, opened, field="late"))
+    assert low < 0.3 < 0.7 < high
+
+
 def test_personal_data_comes_as_spans(run: Any) -> None:
     text = "Write to dana@kestrel.example today."
     [row] = run("pii", [{"id": "p", "text": text}])
