@@ -365,6 +365,20 @@ def test_when_nobody_is_free_the_overflow_board_takes_it() -> None:
     assert wished(asked(people=full, board="Network"), overflow={**OVERFLOW, "when": ["closed"]}) == []
 
 
+@pytest.mark.parametrize("settings", [{"locked": ["network"]}, {"move": False}, {"excluded": ["partner"]},
+                                      {"boards": {"Print": "printers"}}])  # fmt: skip
+def test_what_holds_a_ticket_on_its_board_holds_for_the_overflow_too(settings: dict[str, Any]) -> None:
+    full = [works("ada", open_tickets=99)]
+    for on in (asked(people=full, board="Network"), asked(board="Network", stands={"calendar": FROM_NINE})):
+        assert "Partner" in [wish.to for wish in wished(on, overflow=OVERFLOW)]
+        assert "Partner" not in [wish.to for wish in wished(on, Field.BOARD, overflow=OVERFLOW, **settings)]
+
+
+def test_what_a_technician_has_touched_goes_to_no_overflow() -> None:
+    full = [works("ada", open_tickets=99)]
+    assert wished(asked(people=full, board="Network", stands={"technician_at": NOW}), overflow=OVERFLOW) == []
+
+
 def test_outside_the_hours_nobody_is_given_anything() -> None:
     on = asked(board="Network", stands={"calendar": FROM_NINE})
     assert wished(on) == []

@@ -65,12 +65,16 @@ class Route(Plugin):
     # -- the board -------------------------------------------------------------------------------------------
 
     async def _best_board(self, thread: Thread, tools: Tools) -> Best | None:
-        """The board that it belongs on, before any technician has touched it: whoever did knows better."""
-        locked = {name.casefold() for name in self.settings.locked}
-        if not self.settings.move or tools.standing.technician_at or thread.ticket.board.casefold() in locked:
+        """The board that it belongs on, where it may leave the one that it is on."""
+        if not self._may_move(thread, tools):
             return None
         best = await board.choose(thread, tools, self.settings)
         return None if best and best.value in refused(tools.past.asked(Field.BOARD)) else best
+
+    def _may_move(self, thread: Thread, tools: Tools) -> bool:
+        """Before any technician has touched it: whoever did knows better."""
+        locked = {name.casefold() for name in self.settings.locked}
+        return self.settings.move and not tools.standing.technician_at and thread.ticket.board.casefold() not in locked
 
     def _is_sure(self, best: Best, thread: Thread) -> bool:
         if best.abstains or best.suggest_only:
@@ -108,10 +112,12 @@ class Route(Plugin):
     def _overflow(
         self, when: str, why: str, on_board: str, change: Change, thread: Thread, tools: Tools
     ) -> list[Action]:
-        to = self.settings.overflow.board
-        there = next((one.name for one in tools.directory.boards if one.name.casefold() == to.casefold()), "")
+        to = self.settings.overflow.board.casefold()
+        there = next((name for name in board.allowed(self.settings, tools) if name.casefold() == to), "")
         moves_already = on_board != thread.ticket.board
         if not there or moves_already or there == on_board or when not in self.settings.overflow.when:
+            return []
+        if not self._may_move(thread, tools):
             return []
         if stands(tools.past.asked(Field.BOARD), there, change) or there in refused(tools.past.asked(Field.BOARD)):
             return []

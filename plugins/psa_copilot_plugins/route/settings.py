@@ -28,7 +28,9 @@ class Pod(Section):
 class Overflow(Section):
     """Where tickets go that nobody here can take now."""
 
-    board: str = Setting("", description="The board of a partner or of those on call; left out: they stay.")
+    board: str = Setting(
+        "", description="The board of a partner or of those on call, one that it may choose; left out: they stay."
+    )
     when: frozenset[Literal["closed", "nobody"]] = Setting(
         frozenset({"closed", "nobody"}), description="Outside the board's hours, when nobody is free, or both."
     )
