@@ -12,6 +12,7 @@ from psa_copilot.actions import EditNote
 from psa_copilot.connector import Connector
 from psa_copilot.errors import Forged, Rejected
 from psa_copilot.markers import signed
+from psa_copilot.models import Ref
 from psa_copilot.sandbox import Sandbox
 from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.halopsa import HaloPsa
@@ -78,6 +79,16 @@ class TestHaloPsaWithEachSwitch(Switched):
         with pytest.raises(Rejected, match=r"can no longer be edited|made another action"):
             await connector.apply(ref, EditNote(note_id=made.remote_id, body=body, because="a test"), marker)
         assert psa.mailbox() == []
+
+    async def test_a_fresh_ticket_can_be_closed(  # type: ignore[override] # as above
+        self, psa: Any, connector: Connector, position: Position
+    ) -> None:
+        if position != {"parent_filter": "ignored"}:
+            await super().test_a_fresh_ticket_can_be_closed(psa, connector)
+            return
+        number = psa.inject({"title": "Tray 2"})
+        [told] = await connector.blocks_closing(Ref(connection=connector.http.connection, remote_id=str(number)))
+        assert told.startswith("its children cannot be looked at")
 
     async def test_a_forged_webhook_is_not_believed_and_asks_nothing(  # type: ignore[override] # as above
         self, psa: Sandbox, connector: Connector, position: Position
