@@ -12,8 +12,9 @@ import argparse
 import gzip
 import json
 import math
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,13 +40,10 @@ CANDIDATES = 20
 TOP = 5
 YES, NO = frozenset(("true", "yes", "y", "t", "on")), frozenset(("false", "no", "n", "f", "off"))
 KNOWN_AT_OPENING = ("contact_type", "location", "caller", "opened_by")
-INPUTS = (
-    ("text",),
-    ("subject", "body"),
-    ("summary", "description"),
-    ("short_description", "description"),
-    ("clean_description",),
-)
+THREAD_TITLES = ("subject", "short_description", "title")
+"""Not `summary`: beside messages it may be the answer."""
+TITLES = ("subject", "summary", "short_description", "title")
+TEXTS = ("body", "description", "clean_description")
 
 
 @dataclass(frozen=True)
@@ -132,11 +130,17 @@ def _arrival(row: Row) -> tuple[float, str]:
 
 def summary(work: Work) -> Iterator[dict[str, Any]]:
     """A few sentences for each thread, picked by weights from the training threads, or by hand without them."""
-    weights = picker.learn((thread_of(row), row.get("references") or []) for row in work.train)
+    weights = picker.learn((thread_of(row), references_of(row)) for row in work.train)
     for row in work.test:
         thread = thread_of(row)
         told = work.mind.recap(thread) if work.mind.has_model else picker.summary(thread, weights)
         yield {"id": row["id"], "summary": told}
+
+
+def references_of(row: Row) -> list[str]:
+    """What people wrote as its summary."""
+    written = row.get("references") or []
+    return [str(each) for each in ([written] if isinstance(written, str) else written) if each]
 
 
 def injection_detect(work: Work) -> Iterator[dict[str, Any]]:
@@ -156,7 +160,7 @@ def injection_twins(work: Work) -> Iterator[dict[str, Any]]:
     classifier, told = _classifier(work)
     for row in work.test:
         for variant in ("clean", "attacked"):
-            title = str(row.get("short_description") or "")
+            title = case_of(row).title
             case = Case(title, str(row.get(f"{variant}_description") or ""), case_of(row).contact)
             thread = thread_of({"id": row["id"], "short_description": title, "description": case.text})
             best = work.mind.choose(classifier, case, thread)
@@ -185,15 +189,19 @@ def _facts(row: Row) -> dict[str, str]:
     return {name: str(row[name]) for name in sorted(names) if row[name] not in (None, "")}
 
 
-def _opened(row: Row) -> datetime:
-    moment = datetime.fromisoformat(str(row["opened_at"]))
+def _opened(row: Row) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(row.get("opened_at")))
+    except ValueError:
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def pii(work: Work) -> Iterator[dict[str, Any]]:
     """Where direct identifiers stand in each text."""
     for row in work.test:
-        spans = [[found.start, found.end, found.kind] for found in find_identifiers(str(row.get("text") or ""))]
+        text = _first(row, "text", *TEXTS, *TITLES)
+        spans = [[found.start, found.end, found.kind] for found in find_identifiers(text)]
         yield {"id": row["id"], "spans": spans}
 
 
@@ -209,16 +217,25 @@ TASKS: dict[str, Callable[[Work], Iterable[dict[str, Any]]]] = {
 
 
 def case_of(row: Row) -> Case:
-    """Title, text and contact of a row, by whichever names it has."""
-    contact = str(row.get("caller") or row.get("contact") or "")
-    if "messages" in row:
-        said = "\n".join(str(message.get("text") or "") for message in row["messages"])
-        return Case(str(row.get("subject") or row.get("title") or ""), said, contact)
-    for names in INPUTS:
-        if names[0] in row:
-            title, text = ([str(row.get(name) or "") for name in names] + [""])[:2]
-            return Case(title, text, contact)
-    raise SystemExit(f"row {row.get('id')!r} has none of {', '.join('+'.join(names) for names in INPUTS)}, messages")
+    """Title, text and contact of a row, by whichever names it has; what is missing or empty is left out."""
+    contact = _first(row, "caller", "contact")
+    said = "\n".join(str(message.get("text") or "") for message in messages_of(row))
+    if said.strip():
+        return Case(_first(row, *THREAD_TITLES), said, contact)
+    if _first(row, "text"):
+        return Case("", _first(row, "text"), contact)
+    return Case(_first(row, *TITLES), _first(row, *TEXTS), contact)
+
+
+def _first(row: Row, *names: str) -> str:
+    """The first of these columns that holds anything."""
+    return next((str(row[name]) for name in names if str(row.get(name) or "").strip()), "")
+
+
+def messages_of(row: Row) -> list[Row]:
+    """What was said, in order; a bare text is a message of a customer."""
+    said = row.get("messages") or []
+    return [each if isinstance(each, dict) else {"text": each} for each in said if each]
 
 
 ROLES = {"customer": ActorClass.CUSTOMER, "agent": ActorClass.TECHNICIAN, "system": ActorClass.SYSTEM}
@@ -227,7 +244,7 @@ ROLES = {"customer": ActorClass.CUSTOMER, "agent": ActorClass.TECHNICIAN, "syste
 def thread_of(row: Row) -> Thread:
     """A row as a thread; whoever is neither agent nor system is a customer, by name. Times are invented, in order."""
     ref, start = Ref(connection="main", remote_id="1"), datetime(2026, 1, 1, tzinfo=UTC)
-    said = row.get("messages") or [{"role": "customer", "text": case_of(row).text}]
+    said = messages_of(row) or [{"role": "customer", "text": case_of(row).text}]
     messages = tuple(
         Message(
             remote_id=str(number),
@@ -247,8 +264,17 @@ def thread_of(row: Row) -> Thread:
 def rows(path: Path) -> list[Row]:
     """The objects of a JSON lines file, packed or not."""
     data = path.read_bytes()
-    text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
-    return [json.loads(line) for line in text.split("\n") if line.strip()]
+    text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
+    return [whole(json.loads(line)) for line in text.split("\n") if line.strip()]
+
+
+def whole(said: Any) -> Any:
+    """The same without halves of characters, which some exports hold and no file can; nothing moves."""
+    if isinstance(said, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", said)
+    if isinstance(said, dict):
+        return {name: whole(each) for name, each in said.items()}
+    return [whole(each) for each in said] if isinstance(said, list) else said
 
 
 def main() -> None:
@@ -265,10 +291,21 @@ def main() -> None:
     count = 0
     with mind(args.model, args.api_base) as asked, args.out.open("w", encoding="utf-8") as file:
         work = Work([row for path in args.train for row in rows(path)], rows(args.test), args.field, asked)
+        _warn_of_bare(work.test)
         for line in TASKS[args.task](work):
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             count += 1
     print(f"{args.task}: {count} predictions in {args.out}", file=sys.stderr)
+
+
+def _warn_of_bare(test: Sequence[Row]) -> None:
+    """A name that is not known here would else be seen in the scores only."""
+    bare = [row for row in test if not (case_of(row).whole.strip() or any(name.startswith("open_") for name in row))]
+    if bare:
+        known = ", ".join(("messages", "text", *TITLES, *TEXTS))
+        print(
+            f"{len(bare)} test rows say nothing, the first is {bare[0].get('id')!r}; read are {known}", file=sys.stderr
+        )
 
 
 if __name__ == "__main__":

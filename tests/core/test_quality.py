@@ -82,8 +82,6 @@ def test_another_field_and_other_names_of_the_inputs(run: Any) -> None:
         {"id": "b", "summary": "blank", "description": "pages"},
     ]
     assert [row["label"] for row in run("routing", test, train, field="queue")] == ["GRP_1", "GRP_2"]
-    with pytest.raises(SystemExit, match="has none of"):
-        run("routing", [{"id": "c", "weather": "fine"}], train, field="queue")
 
 
 @pytest.mark.parametrize("kind", [int, float, str])
@@ -112,6 +110,54 @@ def test_a_summary_for_each_thread_with_and_without_training(run: Any) -> None:
     for row in (bare, learned):
         assert row["id"] == "s-1"
         assert "scanner on floor 2" in row["summary"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"description": "vpn tunnel drops again"},
+        {"body": "vpn tunnel drops again"},
+        {"subject": "vpn tunnel drops again"},
+        {"text": None, "subject": "vpn tunnel", "body": "drops again"},
+        {"text": " ", "subject": None, "body": "vpn tunnel drops again"},
+        {"messages": [{"text": ""}], "summary": "vpn tunnel", "description": "drops again"},
+        {"summary": "", "short_description": "vpn tunnel", "description": "drops again"},
+    ],
+)
+def test_what_a_row_has_is_read_whatever_else_is_empty(row: dict[str, Any]) -> None:
+    assert quality.case_of(row).whole.split() == ["vpn", "tunnel", "drops", "again"]
+
+
+@pytest.mark.parametrize("task", sorted(quality.TASKS))
+def test_a_row_that_says_nothing_gets_its_line_all_the_same(
+    run: Any, task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = [{"id": "c", "weather": "fine"}, {"id": "d", "text": None}, {"id": "e", "text": "The phone rings."}]
+    found = run(task, test, tickets(120, 1, gold=True))
+    assert [row["id"] for row in found[:: len(found) // 3]] == ["c", "d", "e"]
+    assert "2 test rows say nothing, the first is 'c'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["routing", "summary"])
+def test_a_thread_without_messages_or_references_breaks_nothing(run: Any, task: str) -> None:
+    said = {"id": "s", "messages": [{"role": "customer", "text": "The scanner sends empty mails."}, None, "Still so."]}
+    bare = {"id": "n", "messages": None, "text": "The printer is jammed."}
+    train = [row | {"label": "A", "references": [None]} for row in (said, bare)]
+    train += [said | {"label": "B", "references": "empty mails"}, {"id": "z", "messages": [None], "references": None}]
+    found = run(task, [said, bare, {"id": "e", "messages": []}], train)
+    assert [row["id"] for row in found] == ["s", "n", "e"]
+    if task == "summary":
+        assert "scanner" in found[0]["summary"]
+        assert "printer" in found[1]["summary"]
+
+
+def test_a_mark_of_byte_order_and_half_a_character_are_read_over(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "marked.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"id": 1, "text": "half \\ud83d of dana@kestrel.example"}\r\n')
+    [row] = quality.rows(path)
+    assert row["text"].startswith("half \ufffd of")
+    [found] = run("summary", [{"id": 1, "text": "The half \ud83d face in our mails is new."}])
+    assert "face in our mails" in found["summary"]
 
 
 def test_duplicates_are_earlier_reports_only(run: Any) -> None:
@@ -146,6 +192,21 @@ def test_outcome_reads_what_is_known_at_opening(run: Any) -> None:
     rows = [row(number) for number in range(600)]
     test = [{"id": "x", "opened_at": "2026-01-27T09:00:00", "open_group": group} for group in "AB"]
     low, high = (each["score"] for each in run("outcome", test, rows, field="sla_breached"))
+    assert low < 0.3 < 0.7 < high
+
+
+@pytest.mark.parametrize("moment", [None, "", "last week", "absent"])
+def test_a_ticket_whose_opening_is_not_known_still_gets_a_chance(run: Any, moment: str | None) -> None:
+    def row(number: int, opened: str | None) -> dict[str, Any]:
+        told = {} if opened == "absent" else {"opened_at": opened}
+        return {"id": number, "open_group": "AB"[number % 2], "sla_breached": number % 2, **told}
+
+    rows = [row(n, moment if n % 4 > 1 else f"2026-01-{1 + n % 28:02}T09:00:00Z") for n in range(400)]
+    low, high = (each["score"] for each in run("outcome", [row(0, moment), row(1, moment)], rows))
+    assert low < 0.3 < 0.7 < high
+    low, high = (
+        each["score"] for each in run("outcome", [row(0, moment), row(1, moment)], [row(n, moment) for n in range(400)])
+    )
     assert low < 0.3 < 0.7 < high
 
 

@@ -46,14 +46,15 @@ class Risk:
     paired: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, facts: Sequence[Facts], opened: Sequence[datetime], outcome: Sequence[bool]) -> Risk:
-        """Learn from tickets whose outcome is known."""
-        order = sorted(range(len(facts)), key=lambda place: opened[place])
+    def fit(cls, facts: Sequence[Facts], opened: Sequence[datetime | None], outcome: Sequence[bool]) -> Risk:
+        """Learn from tickets whose outcome is known; one whose opening is not counts as one from the middle."""
+        told = _days(opened)
+        order = sorted(range(len(facts)), key=lambda place: told[place])
         truth = np.array([outcome[place] for place in order], np.bool_)
         if len(order) < FEWEST or len(set(truth.tolist())) < 2:
             return cls(float((truth.sum() + 1) / (len(truth) + 2)), {}, np.zeros(0))
         ordered = [facts[place] for place in order]
-        days = np.array([opened[place].timestamp() / 86_400 for place in order])
+        days = np.array([told[place] for place in order])
         paired = _paired(ordered)
         terms = [list(_terms(fact, opened[place], paired)) for fact, place in zip(ordered, order, strict=True)]
         cut = int(len(order) * (1 - HELD_BACK))
@@ -87,7 +88,7 @@ class Risk:
         rate = float((counts @ truth) / counts.sum())
         return cls(rate, places, np.asarray(machine.coef_[0], np.float64), float(machine.intercept_[0]), paired)
 
-    def chance(self, facts: Facts, opened: datetime) -> float:
+    def chance(self, facts: Facts, opened: datetime | None) -> float:
         """0 to 1, for a ticket that opens with these facts."""
         return self._chance(list(_terms(facts, opened, self.paired)))
 
@@ -130,9 +131,17 @@ def _paired(facts: Sequence[Facts]) -> tuple[str, ...]:
     return tuple(sorted(name for name, met in values.items() if 1 < len(met) <= MOST_VALUES))
 
 
-def _terms(facts: Facts, opened: datetime, paired: Sequence[str]) -> Iterator[str]:
-    yield f"weekday={opened.weekday()}"
-    yield f"hour={opened.hour // 3 * 3}"
+def _days(opened: Sequence[datetime | None]) -> list[float]:
+    """When each was opened, in days; the middle of the others where that is not known."""
+    known = [moment.timestamp() / 86_400 for moment in opened if moment]
+    middle = float(np.median(known)) if known else 0.0
+    return [moment.timestamp() / 86_400 if moment else middle for moment in opened]
+
+
+def _terms(facts: Facts, opened: datetime | None, paired: Sequence[str]) -> Iterator[str]:
+    if opened:
+        yield f"weekday={opened.weekday()}"
+        yield f"hour={opened.hour // 3 * 3}"
     for name, value in facts.items():
         yield f"{name}={value}"
     for one, other in combinations(paired, 2):
