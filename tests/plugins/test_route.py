@@ -279,6 +279,16 @@ def test_who_is_not_there_gets_nothing() -> None:
     assert all(wish.to != "ada" for wish in wished(asked(), Field.ASSIGNEE, never=["Ada"]))
 
 
+def test_the_only_one_who_is_there_is_no_surer_a_choice_for_that() -> None:
+    people = [works("bo", on_shift=False), works("ada")]
+    on = asked(board="Print", text=said("Print", 9001), title=said("Print", 9002, words=3), people=people)
+    stand_in = given_to(on)
+    assert stand_in.to == "ada"
+    assert stand_in.confidence is not None
+    assert stand_in.confidence < 0.2
+    assert "bo, is not allowed here" in stand_in.abstains
+
+
 POD = {"kestrel": {"technicians": ["di", "bo"], "companies": ["kestrel"]}}
 
 

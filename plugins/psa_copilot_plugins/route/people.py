@@ -43,7 +43,6 @@ BY_ACQUAINTANCE = 0.5
 """How sure it makes that somebody knows the contact, where nothing else is known: nobody has measured it."""
 SMALL = 0.1
 """A chance that everybody has besides: who stands in for somebody is not told by the last hundredths of a chance."""
-SUREST = 0.95
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -239,8 +238,10 @@ def _picked(pool: Pool, best: Best | None, known: Acquaintance, settings: RouteS
     )
     if best is None or pool.declared:
         return told
-    confidence = best.confidence if first.name == best.value and not _is_absent(best) else min(first.chance, SUREST)
-    return replace(told, confidence=confidence, abstains="" if _is_absent(best) else best.abstains)
+    # Who is left is no likelier to solve it because the others are away: their part in the chances only ranks them.
+    is_choice = first.name == best.value and not _is_absent(best)
+    confidence = best.confidence if is_choice else min(best.confidence, first.chance)
+    return replace(told, confidence=confidence, abstains=best.abstains)
 
 
 def _is_absent(best: Best) -> bool:
