@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -309,49 +307,6 @@ async def test_what_came_to_nothing_or_is_not_looked_at_takes_no_process(
     assert began == ["boards", "boards"]
     await line.connector.http.close()
     store.close()
-
-
-def test_an_erased_contact_leaves_no_word_behind(store: Store) -> None:
-    fill(store, FEWEST)
-    learn(task(store))
-    refresh(store, "main")
-    with store.transaction() as tx:
-        tx.ledger.add(
-            DecisionRow(
-                at=T0,
-                connection="main",
-                thread_id="main/1",
-                ticket="1",
-                plugin="summarize",
-                wish={"kind": "add_note", "body": "Recap: Mara Quill waits for a call."},
-                verdict="observed",
-                because="Mara Quill wrote last",
-                evidence=[],
-            )
-        )
-    erased = store.erase_contact("main", "mara quill")
-    assert (erased.tickets, erased.messages, erased.decisions) == (FEWEST, FEWEST, 1)
-    store.close()
-    with closing(sqlite3.connect(store.path)) as file:
-        told = "\n".join(file.iterdump())
-    assert "Mara" not in told
-    assert "VPN tunnel" not in told
-    assert store.erase_contact("main", "Nobody Known").tickets == 0
-
-
-def test_who_is_called_like_a_part_of_a_word_takes_no_other_word_along(store: Store) -> None:
-    for number, contact in ((1, "Al"), (2, "System")):
-        came = ticket(number, T0 + HOUR, contact=contact, priority="Normal")
-        who = ActorClass.SYSTEM if contact == "System" else ActorClass.TECHNICIAN
-        save(store, came, T0 + HOUR, (who, f"The final total is for {contact}."))
-        store.erase_contact("main", contact)
-    with store.reading() as tx:
-        first, second = (tx.mirror.messages("main", number)[0] for number in ("1", "2"))
-        kept = tx.mirror.ticket(Ref(connection="main", remote_id="1"))
-    assert first.text == "The final total is for (erased)."
-    assert second.by is ActorClass.SYSTEM
-    assert kept is not None
-    assert kept.priority == "Normal"
 
 
 def test_a_missed_sla_is_told_of_what_is_done_as_long_as_nothing_has_come_since(store: Store) -> None:

@@ -100,28 +100,62 @@ def unlearn(
 def erase(
     connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="A connection's name in the configuration.")],
     contact: Annotated[str, typer.Argument(metavar="CONTACT", help="The contact's name, as its tickets show it.")],
+    company: Annotated[
+        str, typer.Option(metavar="NAME", help="Only the contact of this company, where others have a namesake.")
+    ] = "",
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="All contacts of that name, at whatever company.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Erase without asking first.")] = False,
     config: ConfigFile = desk.DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Erase a contact from our database: name, words, and what was learned from them. It cannot be taken back.
 
-    Erase in the PSA first: what stands there still comes back with the next change of its ticket.
-    JSON: {"tickets", "messages", "decisions", "rules"}, numbers of what was changed.
+    Erase in the PSA first: what stands there still comes back with the next change of its ticket. Where several
+    companies have a contact of that name, nothing is erased (exit code 2) without --company or --everywhere.
+    JSON: {"found_at": [company], "erased_at": [company], "tickets", "messages", "decisions", "rules"}, numbers of what
+    was changed.
     """
     settings = desk.read_config(config)
     if connection not in settings.connections:
         raise ConfigError(f"connections: there is no {connection}; known: {', '.join(settings.connections)}")
-    if not yes and not typer.confirm(f"Erase {contact} from what we keep of {connection}?", err=True):
-        raise CopilotError("nothing was erased")
     with desk.opened(settings) as store:
-        erased = store.erase_contact(connection, contact)
-    if not any(asdict(erased).values()):
-        raise CopilotError(f"{connection} knows no contact {contact!r}")
+        found = store.companies_of_contact(connection, contact)
+        if not found:
+            raise CopilotError(f"{connection} knows no contact {contact!r}")
+        meant = _meant(found, contact, company, everywhere=everywhere)
+        places = ", ".join(meant.values())
+        if not yes and not typer.confirm(f"Erase {contact} of {places} from what we keep of {connection}?", err=True):
+            raise CopilotError("nothing was erased")
+        erased = store.erase_contact(connection, contact, desk.now(), meant)
     if as_json:
-        output.show_json(asdict(erased))
-    else:
-        output.say(", ".join(f"{count} {what}" for what, count in asdict(erased).items()) + " changed or erased")
+        output.show_json({"found_at": list(found.values()), "erased_at": list(meant.values()), **asdict(erased)})
+        return
+    output.say(f"{contact}: found at {_companies(len(found))}, erased at {places}")
+    output.say(", ".join(f"{count} {what}" for what, count in asdict(erased).items()) + " changed or erased")
+
+
+def _meant(found: dict[str, str], contact: str, company: str, *, everywhere: bool) -> dict[str, str]:
+    """The companies whose contact is to go; names by number."""
+    if company and everywhere:
+        raise ConfigError("--company, --everywhere: name a company, or say everywhere")
+    places = ", ".join(found.values())
+    if company:
+        meant = {number: name for number, name in found.items() if name.casefold() == company.strip().casefold()}
+        if not meant:
+            raise ConfigError(f"--company: no {contact} is known at {company}; known at: {places}")
+        return meant
+    if len(found) > 1 and not everywhere:
+        raise ConfigError(
+            f"{contact} is known at {_companies(len(found))}: {places}; nothing was erased; "
+            "add --company NAME for the one at that company, or --everywhere for all"
+        )
+    return found
+
+
+def _companies(count: int) -> str:
+    return "1 company" if count == 1 else f"{count} companies"
 
 
 def _remove(tx: Transaction, connection: str, plugin: str, rule: str, why: str, now: Any) -> bool:

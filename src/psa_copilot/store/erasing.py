@@ -6,29 +6,66 @@ What the PSA still has comes back with the next change of a ticket, so it has to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from sqlalchemy import ColumnElement, String, cast
 from sqlmodel import Session, col, delete, or_, select
 
-from psa_copilot.models import ActorClass
+from psa_copilot.models import ActorClass, Field
+from psa_copilot.store.memories import Memories
+from psa_copilot.store.namesakes import THEIRS, Seen, company_names, everybody, roughly
 from psa_copilot.store.tables import (
     AnswerRow,
+    BacklogRow,
+    CanaryRow,
+    ChangeRow,
+    ClusterMemberRow,
+    ClusterRow,
     ContactRow,
     DecisionRow,
     EventRow,
+    FeedbackRow,
+    InboxRow,
     LivingNoteRow,
-    MemoryRow,
+    LockRow,
     MessageRow,
+    PluginStateRow,
     RuleRow,
+    RunRow,
     TicketRow,
     WriteRow,
 )
 
 GONE = "(erased)"
-OURS = frozenset({"by", "kind", "origin", "place", "purpose", "field", "channel", "meaning"})
-"""Keys whose values are words of this program, whatever a contact is called."""
+OURS = frozenset(
+    {"by", "kind", "origin", "place", "purpose", "field", "channel", "meaning"}
+    | {"ref", "board", "status", "priority", "category", "company", "assignee", "team", "source", "person", "plugin"}
+)
+"""Keys whose values are words of this program, or labels and people of the desk, whatever a contact is called."""
+LABELS = frozenset(set(Field) - {Field.TITLE, Field.CONTACT})
+"""Fields whose values are labels of the desk."""
+CHOSEN = frozenset({"to", "was", "before", "after"})
+GAP = r"[\s!-/:-@\[-`{-~’]"
+"""What stands between the words of a name; in a rule's own name it is a dash."""
+
+WORDS: tuple[tuple[Any, tuple[str, ...], str], ...] = (
+    (WriteRow, ("action", "why", "receipt"), "ticket"),
+    (LockRow, ("why",), "ticket"),
+    (ChangeRow, ("because", "facts", "why"), "thread_id"),
+    (RunRow, ("why",), "thread_id"),
+    (BacklogRow, ("because", "facts"), "ticket"),
+    (CanaryRow, ("plan", "found", "before"), "ticket"),
+    (ClusterRow, ("matter",), "parent"),
+    (ClusterMemberRow, ("matter",), "ticket"),
+    (FeedbackRow, ("actor",), "ticket"),
+    (InboxRow, ("value",), "remote_id"),
+    (PluginStateRow, ("tripped_why",), "plugin"),
+)
+"""Where else somebody may be named: tables, their columns, and what tells whose ticket a row is about."""
 
 
 @dataclass(frozen=True)
@@ -46,109 +83,173 @@ class _Whom:
     """The contact, by number and by name."""
 
     ids: frozenset[str]
-    name: str
+    spelled: frozenset[str]
+    tickets: frozenset[str]
+    """Theirs, now or before."""
+    spared: frozenset[str]
+    """Tickets and threads of others of that name, who stay."""
+
+    @cached_property
+    def whole(self) -> re.Pattern[str]:
+        """The whole name: Al is not in `total`. A name of one word may be a word: only as it is written."""
+        words = [[part for part in re.split(f"{GAP}+", one) if part] or [one] for one in self.spelled]
+        names = "|".join(f"{GAP}{{1,3}}".join(map(re.escape, parts)) for parts in words)
+        is_word = all(len(parts) == 1 for parts in words)
+        return re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.NOFLAG if is_word else re.IGNORECASE)
+
+    def named_in(self, *columns: Any) -> ColumnElement[bool]:
+        """Rows in which the name may stand."""
+        texts = [cast(column, String) for column in columns]
+        return or_(*(text.ilike(roughly(one)) for text in texts for one in self.spelled))
 
     def without(self, value: Any) -> Any:
         """A JSON value in which the name stands no more."""
         match value:
             case str():
-                whole = rf"(?<!\w){re.escape(self.name)}(?!\w)"  # Al is not in `total`
-                return re.sub(whole, GONE, value, flags=re.IGNORECASE) if self.name else value
+                return self.whole.sub(GONE, value)
             case dict():
-                return {key: each if key in OURS else self.without(each) for key, each in value.items()}
+                kept = OURS | CHOSEN if value.get("field") in LABELS else OURS
+                return {key: each if key in kept else self.without(each) for key, each in value.items()}
             case list():
                 return [self.without(each) for each in value]
             case _:
                 return value
 
-    def wrote(self, message: dict[str, Any]) -> bool:
-        """Whether a message on one of the contact's tickets is theirs; a customer's without a name is."""
-        author, number = str(message.get("author", "")), message.get("contact_id", "")
-        nobody = message.get("by") == ActorClass.CUSTOMER and not author and not number
-        return nobody or number in self.ids or author.casefold() == self.name.casefold()
+    def wrote(self, ticket: str, message: Mapping[str, Any]) -> bool:
+        """Whether a message is theirs; a customer's without a name is, on their own ticket."""
+        by, author, number = (str(message.get(key) or "") for key in ("by", "author", "contact_id"))
+        if number in self.ids:
+            return True
+        if ticket in self.spared:
+            return False
+        nobody = by == ActorClass.CUSTOMER and not author and not number
+        is_named = by in THEIRS and author.strip().casefold() in {one.casefold() for one in self.spelled}
+        return is_named or (nobody and ticket in self.tickets)
+
+    def blank(self, row: Any, columns: Collection[str]) -> bool:
+        """Take the name out of these columns; whether it stood there."""
+        before = {name: getattr(row, name) for name in columns}
+        after = {name: self.without(value) for name, value in before.items()}
+        for name in after:
+            setattr(row, name, after[name])
+        return after != before
 
 
-def erase_contact(session: Session, connection: str, name: str) -> Erased:
-    """Erase a contact by the name that the tickets show; all contacts of that name go."""
-    rows = session.exec(select(ContactRow).where(ContactRow.connection == connection)).all()
-    mine = [row for row in rows if row.name.casefold() == name.casefold()]
-    whom = _Whom(frozenset(row.remote_id for row in mine), name)
-    tickets = list(_tickets(session, connection, whom))
-    for row in mine:
-        session.delete(row)
-    if not tickets and not mine:
+def companies_of(session: Session, connection: str, name: str) -> dict[str, str]:
+    """The companies at which somebody of this name is known: names by number."""
+    return company_names(session, connection, everybody(session, connection, name))
+
+
+def erase_contact(
+    session: Session, connection: str, name: str, now: datetime, companies: Collection[str] | None = None
+) -> Erased:
+    """Erase a contact by the name that the tickets show; all of that name, or those of these companies, by number."""
+    found = everybody(session, connection, name)
+    meant = [one for one in found if companies is None or one.company_id in companies]
+    if not meant:
         return Erased()
-    ids = [row.remote_id for row in tickets]
-    messages = _blank_messages(session, connection, ids, whom)
-    _blank_events(session, connection, ids, whom)
-    decisions = _blank_ledger(session, connection, ids, whom)
-    return Erased(len(tickets), messages, decisions, _unlearn(session, connection, whom))
+    whom = _whom(session, connection, meant, [one for one in found if one not in meant])
+    tickets, messages = _blank_tickets(session, connection, whom), _blank_messages(session, connection, whom)
+    _blank_events(session, connection, whom)
+    decisions = _blank_ledger(session, connection, whom)
+    for table, columns, where in WORDS:
+        for row in _named(session, connection, whom, table, columns, where):
+            whom.blank(row, columns)
+    session.execute(delete(ContactRow).where(col(ContactRow.connection) == connection, _in(ContactRow, whom.ids)))
+    return Erased(tickets, messages, decisions, _unlearn(session, connection, whom, now))
 
 
-def _tickets(session: Session, connection: str, whom: _Whom) -> Iterator[TicketRow]:
-    """The contact's tickets, already without the name."""
-    value = col(TicketRow.value)
-    theirs = or_(
-        value["contact_id"].as_string().in_(sorted(whom.ids)),
-        value["contact"].as_string().ilike(_exactly(whom.name), escape="\\"),
-    )
-    for row in session.exec(select(TicketRow).where(TicketRow.connection == connection, theirs)).all():
-        row.value = whom.without(row.value) | {"contact": "", "contact_id": ""}
-        session.add(row)
-        yield row
+def _in(table: Any, ids: Collection[str]) -> ColumnElement[bool]:
+    return col(table.remote_id).in_(sorted(ids))
 
 
-def _exactly(name: str) -> str:
-    """A name for LIKE, in which nothing stands for anything else."""
-    return re.sub(r"([%_\\])", r"\\\1", name)
+def _whom(session: Session, connection: str, meant: list[Seen], others: list[Seen]) -> _Whom:
+    ids = frozenset(one.contact_id for one in meant if one.contact_id)
+    query: Any = select(TicketRow.remote_id, TicketRow.thread_id, TicketRow.company_id)
+    here = query.where(TicketRow.connection == connection)
+    theirs = or_(_contact_id(TicketRow).in_(sorted(ids)), _in(TicketRow, {one.ticket for one in meant}))
+    mine = {each for row in session.exec(here.where(theirs)) for each in row[:2]}
+    kept = {one.company_id for one in others} - {one.company_id for one in meant}
+    strangers = or_(col(TicketRow.company_id).in_(sorted(kept)), _in(TicketRow, {one.ticket for one in others}))
+    spared = {each for row in session.exec(here.where(strangers)) for each in row[:2]} if others else set()
+    return _Whom(ids, frozenset(one.spelled.strip() for one in meant), frozenset(mine), frozenset(spared - mine))
 
 
-def _blank_messages(session: Session, connection: str, ids: list[str], whom: _Whom) -> int:
-    query = select(MessageRow).where(MessageRow.connection == connection, col(MessageRow.ticket).in_(ids))
+def _contact_id(table: Any) -> Any:
+    return col(table.value)["contact_id"].as_string()
+
+
+def _named(
+    session: Session, connection: str, whom: _Whom, table: Any, columns: Collection[str], where: str
+) -> Iterator[Any]:
+    """Rows in which the name may stand, and nobody else's of that name."""
+    words = whom.named_in(*(getattr(table, name) for name in columns))
+    for row in session.exec(select(table).where(table.connection == connection, words)).all():
+        if getattr(row, where) not in whom.spared:
+            session.add(row)
+            yield row
+
+
+def _blank_tickets(session: Session, connection: str, whom: _Whom) -> int:
     count = 0
-    for row in session.exec(query):
-        blanked = {"text": GONE, "author": "", "contact_id": ""} if whom.wrote(row.value) else {}
-        value = whom.without(row.value) | blanked
+    theirs = or_(_contact_id(TicketRow).in_(sorted(whom.ids)), _in(TicketRow, whom.tickets))
+    query = select(TicketRow).where(TicketRow.connection == connection, theirs | whom.named_in(TicketRow.value))
+    for row in session.exec(query).all():
+        if row.remote_id in whom.spared:
+            continue
+        value = whom.without(row.value | _nobody(row.value, whom))
         if value != row.value:
             row.value, count = value, count + 1
             session.add(row)
     return count
 
 
-def _blank_events(session: Session, connection: str, ids: list[str], whom: _Whom) -> None:
-    query = select(EventRow).where(EventRow.connection == connection, col(EventRow.ticket).in_(ids))
-    for row in session.exec(query):
-        row.before, row.after, row.actor = (whom.without(each) for each in (row.before, row.after, row.actor))
-        session.add(row)
+def _nobody(ticket: Mapping[str, Any], whom: _Whom) -> dict[str, str]:
+    """What a ticket tells of its contact, once that is nobody; nothing, where the contact is another one."""
+    number, contact = ticket.get("contact_id") or "", str(ticket.get("contact") or "").strip().casefold()
+    is_theirs = number in whom.ids or contact in {one.casefold() for one in whom.spelled}
+    return {"contact": "", "contact_id": ""} if is_theirs else {}
 
 
-def _blank_ledger(session: Session, connection: str, ids: list[str], whom: _Whom) -> int:
+def _blank_messages(session: Session, connection: str, whom: _Whom) -> int:
     count = 0
-    decisions = select(DecisionRow).where(DecisionRow.connection == connection, col(DecisionRow.ticket).in_(ids))
-    for row in session.exec(decisions):
-        wish, because = whom.without(row.wish), whom.without(row.because)
-        if (wish, because) != (row.wish, row.because):
-            row.wish, row.because, count = wish, because, count + 1
+    theirs = or_(_contact_id(MessageRow).in_(sorted(whom.ids)), col(MessageRow.ticket).in_(sorted(whom.tickets)))
+    query = select(MessageRow).where(MessageRow.connection == connection, theirs | whom.named_in(MessageRow.value))
+    for row in session.exec(query).all():
+        blanked = dict.fromkeys(("author", "author_id", "contact_id"), "") | {"text": GONE}
+        if whom.wrote(row.ticket, row.value):
+            value = whom.without(row.value) | blanked
+        else:
+            value = row.value if row.ticket in whom.spared else whom.without(row.value)
+        if value != row.value:
+            row.value, count = value, count + 1
             session.add(row)
-    writes = select(WriteRow).where(WriteRow.connection == connection, col(WriteRow.ticket).in_(ids))
-    for write in session.exec(writes):
-        write.action = whom.without(write.action)
-        session.add(write)
-    living = select(LivingNoteRow).where(LivingNoteRow.connection == connection, col(LivingNoteRow.ticket).in_(ids))
-    for note in session.exec(living):
-        body = whom.without(note.body)
-        # In the PSA the note still reads as it did: what we keep of it no longer fits, so it is left alone.
-        note.touched, note.body = note.touched or body != note.body, body
-        session.add(note)
     return count
 
 
-def _unlearn(session: Session, connection: str, whom: _Whom) -> int:
+def _blank_events(session: Session, connection: str, whom: _Whom) -> None:
+    for row in _named(session, connection, whom, EventRow, ("before", "after", "actor"), "ticket"):
+        whom.blank(row, ("actor",) if row.field in LABELS else ("before", "after", "actor"))
+        if row.field == Field.CONTACT:  # the one who is gone is nobody, not somebody of that name
+            row.before, row.after = ("" if each == GONE else each for each in (row.before, row.after))
+
+
+def _blank_ledger(session: Session, connection: str, whom: _Whom) -> int:
+    told = ("wish", "reason", "because", "evidence", "history")
+    decisions = _named(session, connection, whom, DecisionRow, told, "ticket")
+    count = sum(whom.blank(row, told) for row in decisions)
+    for note in _named(session, connection, whom, LivingNoteRow, ("body",), "ticket"):
+        # In the PSA the note still reads as it did: what we keep of it no longer fits, so it is left alone.
+        note.touched = whom.blank(note, ("body",)) or note.touched
+    return count
+
+
+def _unlearn(session: Session, connection: str, whom: _Whom, now: datetime) -> int:
     """Whatever was learned may hold the name: it is learned anew from what is left."""
-    session.execute(delete(MemoryRow).where(col(MemoryRow.connection) == connection))
+    Memories(session).forget(connection, now)
     session.execute(delete(AnswerRow))
     rules = session.exec(select(RuleRow).where(RuleRow.connection == connection)).all()
-    named = [row for row in rules if whom.without(row.value) != row.value]
+    named = [row for row in rules if whom.blank(row, ("value", "removed_why"))]
     for row in named:
         session.delete(row)
     return len(named)

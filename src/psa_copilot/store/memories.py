@@ -10,7 +10,10 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from psa_copilot.memory import Rule
-from psa_copilot.store.tables import MemoryRow, MemoryVersionRow, RuleRow
+from psa_copilot.store.tables import FlagRow, MemoryRow, MemoryVersionRow, RuleRow
+
+EPOCH = "memory_epoch"
+"""The flag that counts how often all that was learned had to be forgotten."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,16 @@ class Memories:
                 facts=thing.facts,
             )
         )
+
+    def epoch(self, connection: str) -> int:
+        """Counts up whenever all is forgotten: what was read or learned in an earlier one is not to be used."""
+        row = self._session.get(FlagRow, (connection, EPOCH))
+        return int(row.value) if row else 0
+
+    def forget(self, connection: str, now: datetime) -> None:
+        """Let go of everything learned on a connection, here and in whatever process has it in memory."""
+        self._session.execute(delete(MemoryRow).where(col(MemoryRow.connection) == connection))
+        self._session.merge(FlagRow(connection=connection, name=EPOCH, value=str(self.epoch(connection) + 1), at=now))
 
     def rules(self, connection: str, plugin: str, *, removed: bool = False) -> list[RuleRow]:
         """The rules that hold, or those that a human has removed, by name."""
