@@ -50,6 +50,7 @@ WAYS = [
     {"since_inclusive": False},
     {"since_reads": "last_update"},
     {"since_reads": "lastactiondate"},
+    {"since_reads": "lastactiondate", "order": "ignored"},
     {"since_reads": "last_update", "order": "ignored"},
     {"repeats_first_page": False, "bare_lists": True},
     {"bare_lists": True, "order": "ignored"},

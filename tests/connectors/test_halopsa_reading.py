@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import pytest
 
 from psa_copilot import Field, Forged, NotFound, NotReady, Rejected
 from psa_copilot.sandbox import Sandbox
 from psa_copilot.testing.listener import listening
 from psa_copilot_connectors.halopsa import HaloPsa
-from tests.connectors.halopsa_desk import change, connected, halo, psa, ref
+from tests.connectors.halopsa_desk import api, change, connected, halo, psa, ref, write
 
-__all__ = ["halo", "psa"]
+__all__ = ["api", "halo", "psa"]
 
 
 def requests(psa: Sandbox, since: int) -> list[str]:
@@ -148,6 +149,24 @@ async def test_a_webhook_that_gave_up_is_told_of_and_woken(psa: Sandbox, halo: H
     assert f"asleep: {url}" in told["our webhooks"]
     await halo.register_webhooks(url)
     assert "our webhooks" not in {one.about for one in await halo.check()}
+
+
+@pytest.mark.parametrize(
+    ("switches", "is_told"),
+    [
+        ({"since_reads": "lastactiondate", "order": "ignored"}, True),
+        ({"since_reads": "lastactiondate"}, False),
+        ({"order": "ignored"}, False),
+    ],
+)
+async def test_changes_that_no_walk_can_see_are_told_of(
+    psa: Sandbox, halo: HaloPsa, api: httpx.Client, switches: dict[str, object], is_told: bool
+) -> None:
+    psa.switch(per_5_minutes=0, **switches)
+    psa.advance("30m")
+    write(api, "/Tickets", id=1001, status_id=3).raise_for_status()
+    told = [one.says for one in await halo.check() if one.about == "changes"]
+    assert ["withholds what changed without an action" in says for says in told] == [True] * is_told
 
 
 # What the desk does by itself

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from psa_copilot import Expected, Moment, NotFound, NotReady, Rejected, Step, keyset
+from psa_copilot import Expected, Finding, Moment, NotFound, NotReady, Rejected, Step, keyset
 from psa_copilot_connectors.halopsa import mapping
 from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, reached, settled, stamp, text
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
@@ -91,6 +91,28 @@ class Changes:
         params = {**EVERY, "lastupdatefromdate": asked(since, self._zone), "ticketidonly": "true"}
         _, total = await self._site.page(TICKETS, params, 1, doing="count changed tickets")
         return Expected(total, SETUP + total + -(-total // PAGE)) if total is not None else None
+
+    async def check(self) -> list[Finding]:
+        """What no walk can see: changes that the filter withholds, where lists come in no order that shows them."""
+        rows, _ = await self._site.page(TICKETS, {**EVERY, **NEWEST_CHANGE_FIRST}, 1, doing=DOING)
+        keys = [self.key(row) for row in rows]
+        silent = [key for key, row in zip(keys, rows, strict=True) if "" < self._acted(row) < _earlier(key[0], SLACK)]
+        is_ordered = all(one[0] >= other[0] for one, other in pairwise(keys))
+        if is_ordered or not silent or await self._lets_through(*max(silent)):
+            return []
+        says = (
+            "lists come in an order of their own, and lastupdatefromdate withholds what changed without an action: "
+            "such a change is seen when a webhook tells of it, or with the next action on its ticket"
+        )
+        return [Finding("warning", "changes", says)]
+
+    async def _lets_through(self, when: str, number_: int) -> bool:
+        """Whether the filter shows a ticket by its last_update."""
+        since = asked(datetime.fromisoformat(when) - OVERLAP, self._zone)
+        async for rows in self._site.walk(TICKETS, {**EVERY, "lastupdatefromdate": since}, doing=DOING):
+            if any(number(row.get("id")) == str(number_) for row in rows):
+                return True
+        return False
 
     def key(self, row: Row) -> tuple[str, int]:
         """What the walk goes by."""
@@ -210,6 +232,10 @@ class Changes:
             if is_end or sinking.has_passed(since):
                 self._sinks = sinking.proven
                 return list(found.values()), page == 2 or sinking.holds
+
+
+def _earlier(when: str, by: timedelta) -> str:
+    return stamp(datetime.fromisoformat(when) - by)
 
 
 def _sinks(rows: list[Row], name: str) -> bool:

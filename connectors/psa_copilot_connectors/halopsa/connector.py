@@ -116,6 +116,7 @@ class HaloPsa(Connector):
         connection = self.http.connection
         findings = [checks.check_account(me, connection), *checks.check_outcomes(known, self.settings, connection)]
         findings += [*checks.check_setup(known), *await checks.check_zones(self._site, self.settings)]
+        findings += await self._changes.check()
         return [*findings, *checks.check_webhooks(await self._registrations.maybe_ours())]
 
     async def directory(self) -> Directory:
