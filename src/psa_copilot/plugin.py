@@ -209,6 +209,8 @@ class Standing:
     """Why nothing of it may be quoted or counted; empty when it may."""
     stopped: str = ""
     """Why nothing may be written to it; empty when it may."""
+    had_by: tuple[str, ...] = ()
+    """From whom somebody has taken it by hand, or who gave it back, the last one last; a sweep is not told."""
     calendar: Calendar = DEFAULT
     """Business time of its board, with its client's holidays."""
 

@@ -12,9 +12,9 @@ import pytest
 
 from psa_copilot import ChangeField, app, config
 from psa_copilot.clock import Clock
-from psa_copilot.engine.tools import StoredRoster
+from psa_copilot.engine.tools import Bench, StoredRoster
 from psa_copilot.events import Event, EventKind, Source
-from psa_copilot.models import ActorClass, Appointment, AppointmentKind, Directory, Field, Person, Ref, Ticket
+from psa_copilot.models import ActorClass, Appointment, AppointmentKind, Directory, Field, Person, Ref, Thread, Ticket
 from psa_copilot.plugin import Working
 from psa_copilot.store import DecisionRow, Store
 
@@ -43,6 +43,7 @@ class Desk:
         main = {"use": "connectwise", "accept_risk": True, "desk": DESK, **ACCESS}
         path.write_text(json.dumps({"connections": {"main": main}}))
         loaded = config.load(path)
+        self.config = loaded
         self.store = Store(loaded.database_path)
         self.store.upgrade()
         self.line = app.open_line(dataclasses.replace(loaded, plugins={}), "main", self.store, Noon())
@@ -138,6 +139,25 @@ def test_the_last_assignment_is_the_newest_of_them(desk: Desk) -> None:
     with desk.store.transaction() as tx:
         tx.mirror.record(given("cy", NOON - 5 * HOUR, NOON - HOUR))
     assert desk.working()["cy"].last_assigned_at == NOON - HOUR
+
+
+def test_whom_a_ticket_was_taken_from_by_hand_is_told_to_plugins(desk: Desk) -> None:
+    def had_by(*hands: tuple[str, str, ActorClass, Source]) -> tuple[str, ...]:
+        one, *_ = given("cy", NOON)
+        told = [
+            one.model_copy(update={"before": was, "after": to, "actor_class": by, "source": source})
+            for was, to, by, source in hands
+        ]
+        with desk.store.transaction() as tx:
+            tx.mirror.record(told)
+        talk = Thread(id="main/1", revision=1, tickets=(ticket(1, ""),))
+        return Bench(desk.store, desk.config).tools("route", talk, desk.line).standing.had_by
+
+    desk.tickets(ticket(1, ""))
+    human = (ActorClass.TECHNICIAN, Source.POLL)
+    assert had_by(("", "cy", *human)) == ()
+    assert had_by(("cy", "", ActorClass.INTEGRATION, Source.POLL), ("di", "", ActorClass.COPILOT, Source.OURS)) == ()
+    assert had_by(("Cy", "di", *human), ("di", "", ActorClass.UNKNOWN, Source.POLL)) == ("Cy", "di")
 
 
 def given(person: str, *times: datetime) -> list[Event]:

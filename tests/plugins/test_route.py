@@ -361,6 +361,16 @@ def test_a_risk_stands_beside_a_choice_as_a_hint() -> None:
     assert "of 10 such tickets" in given_to(on).because
 
 
+def test_a_ticket_that_was_given_back_is_at_most_suggested_and_not_to_who_had_it() -> None:
+    on = asked(board="Network", stands={"had_by": ("Ada",), "technician_at": NOW}, tickets=earlier("di"))
+    back = given_to(on, pods={"all": {"technicians": ["ada", "di"], "boards": ["Network"]}})
+    assert back.to == "di"
+    assert back.suggest_only
+    assert "taken from Ada by hand" in back.because
+    alone = asked(board="Network", stands={"had_by": ("ada",), "technician_at": NOW}, people=[works("ada")])
+    assert wished(alone) == []
+
+
 # -- hours, overflow, and looking again ----------------------------------------------------------------------------
 
 OVERFLOW = {"board": "partner"}

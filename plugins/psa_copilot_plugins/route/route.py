@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from psa_copilot import (
@@ -89,10 +90,13 @@ class Route(Plugin):
         asked = tools.past.asked(Field.ASSIGNEE)
         if self._is_closed(tools):
             return self._overflow("closed", "it is outside the board's hours", on_board, change, thread, tools)
-        best = people.choose(thread, on_board, tools, self.settings, refused(asked))
+        had_by = tools.standing.had_by
+        never = (*refused(asked), *had_by)
+        best = people.choose(thread, on_board, tools, self.settings, never)
         if best:
+            best = _given_back(best, had_by)
             return [] if stands(asked, best.value, change) else [self._wish(Field.ASSIGNEE, best, thread, tools)]
-        if self._nobody_free(tools, refused(asked)):
+        if self._nobody_free(tools, never):
             return self._overflow("nobody", "nobody is free", on_board, change, thread, tools) or self._still_nobody(
                 change
             )
@@ -156,3 +160,11 @@ class Route(Plugin):
     def learn(self, outcomes: Sequence[Outcome], notebook: Notebook, text: Text) -> None:
         learn_sla(outcomes, notebook, text)
         notebook.keep_rules((*board.learn(outcomes, notebook, text), *people.learn(outcomes, notebook, text)))
+
+
+def _given_back(best: Best, had_by: Sequence[str]) -> Best:
+    """Whoever has taken it from somebody by hand has something in mind: it is theirs to say who is next."""
+    if not had_by:
+        return best
+    because = f"{best.because}; taken from {had_by[-1]} by hand, so this is only proposed"
+    return replace(best, because=because, suggest_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from psa_copilot.actions import Purpose
@@ -15,11 +15,13 @@ from psa_copilot.engine.policy import stopped_ticket
 from psa_copilot.engine.remembering import StoredMemory
 from psa_copilot.engine.spending import StoredAnswers, StoredSpend
 from psa_copilot.engine.views import confidential, is_away, standing_of
+from psa_copilot.events import Event
 from psa_copilot.llm import Gateway, Llm
 from psa_copilot.markers import unsigned
 from psa_copilot.models import Directory, Field, Meaning, Person, Ref, Thread, Ticket
 from psa_copilot.plugin import Similar, Standing, Tools, Working
 from psa_copilot.store import MODEL_CALLS, Store, Transaction
+from psa_copilot.store.history import is_humans
 from psa_copilot.text import Text
 
 CLIENTS_KEEP = timedelta(hours=1)
@@ -138,6 +140,12 @@ class MirroredTickets:
         return self._line.meaning_of(board, status) if self._line else None
 
 
+def taken_from(hands: Iterable[Event]) -> tuple[str, ...]:
+    """Who had a ticket before a human gave it to another, or to nobody; from all changes of its assignee."""
+    had = {event.before.casefold(): event.before for event in hands if event.before and is_humans(event)}
+    return tuple(had.values())
+
+
 class StoredRoster:
     """The technicians of one connection, from its directory, the desk's words and the mirror."""
 
@@ -234,6 +242,7 @@ class Bench:
     def _standing(self, thread: Thread, line: Line) -> Standing:
         with self._store.reading() as tx:
             stand = tx.standings.of(thread.ticket)
+            hands = tx.mirror.field_events(thread.ticket.ref, Field.ASSIGNEE)
         why = stopped_ticket(self._config, line, thread.ticket)
         return standing_of(
             stand,
@@ -241,6 +250,7 @@ class Bench:
             line.meaning(thread.ticket),
             stopped=why,
             calendar=line.calendar(thread.ticket),
+            had_by=taken_from(hands),
         )
 
     def _llm(self, plugin: str, thread: Thread, line: Line) -> Llm:

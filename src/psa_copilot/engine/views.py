@@ -91,7 +91,13 @@ def is_away(identifier: str, desk: Desk, time_off: dict[str, datetime], now: dat
 
 
 def standing_of(
-    stand: Stand, desk: Desk, meaning: Meaning | None, *, stopped: str = "", calendar: Calendar = DEFAULT
+    stand: Stand,
+    desk: Desk,
+    meaning: Meaning | None,
+    *,
+    stopped: str = "",
+    calendar: Calendar = DEFAULT,
+    had_by: tuple[str, ...] = (),
 ) -> Standing:
     """What a plugin is told of how a ticket stands."""
     row, ticket = stand.row, stand.ticket
@@ -115,6 +121,7 @@ def standing_of(
         confidential=confidential(ticket, desk),
         stopped=stopped,
         calendar=calendar,
+        had_by=had_by,
     )
 
 
