@@ -10,12 +10,13 @@ import pytest
 from psa_copilot.actions import AddNote, LinkTo
 from psa_copilot.connector import Connector
 from psa_copilot.errors import Rejected
+from psa_copilot.http import Http
 from psa_copilot.models import Ref
 from psa_copilot_connectors.autotask import Autotask
 from psa_copilot_connectors.autotask.sandbox import AutotaskSandbox
 from psa_copilot_connectors.autotask.sandbox.switches import PLANTED, RIGHTS, SIDE_EFFECTS
 from tests.connectors.autotask_desk import KEYS
-from tests.contract.switched import Position, Switched
+from tests.contract.switched import A_WHILE, Position, Switched
 
 HARMLESS = frozenset({"rule_adds_note", "rule_adds_time", "rule_note_sets_status"}) | {
     name for name in SIDE_EFFECTS if name.startswith("sla_")
@@ -67,6 +68,19 @@ class TestAutotaskWithEachSwitch(Switched):
     def position(self, request: pytest.FixtureRequest) -> Position:
         told: Position = request.param
         return told
+
+    def connected(self, psa: Any, http: Http, **more: object) -> Connector:
+        """Whoever registers waits too: another registration that nobody sees yet would be made twice."""
+        connector = super().connected(psa, http, **more)
+        if psa.switches()[self.late]["value"]:
+            register = connector.register_webhooks
+
+            async def registered(url: str) -> None:
+                await register(url)
+                psa.advance(A_WHILE)
+
+            connector.register_webhooks = registered  # type: ignore[method-assign] # this one only
+        return connector
 
     async def note(self, psa: Any, connector: Connector) -> tuple[Ref, AddNote, str]:
         """Where only those who are on a ticket can be booked for it, somebody is."""
