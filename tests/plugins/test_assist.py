@@ -149,24 +149,41 @@ async def test_a_draft_tells_a_customer_of_no_colleagues_ticket() -> None:
     assert "Draft reply" not in note.body
 
 
+class Listening(Llm):
+    """A model that says nothing and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def ask(self, task: str, material: str, answer: type[T]) -> T | None:
+        self.asked.append(material)
+        return None
+
+
 async def test_a_model_is_shown_nothing_of_another_clients_ticket() -> None:
-    asked: list[str] = []
-
-    class Listening(Llm):
-        async def ask(self, task: str, material: str, answer: type[T]) -> T | None:
-            asked.append(material)
-            return None
-
+    model = Listening()
     others = (
         earlier(5),
         earlier(6, TALK[0], "technician: I cleaned the rollers.", company="Millbrook Paper", company_id="8"),
     )
     on = at_desk(*others)
-    on = replace(on, tools=replace(on.tools, llm=Listening()))
+    on = replace(on, tools=replace(on.tools, llm=model))
     [note] = await noted(on, draft_reply=True, across_clients=True)
     assert "cleaned the rollers" in note.body
-    assert "toner sensor" in asked[0]
-    assert "rollers" not in asked[0]
+    assert "toner sensor" in model.asked[0]
+    assert "rollers" not in model.asked[0]
+
+
+async def test_a_model_is_shown_nothing_of_a_colleagues_ticket() -> None:
+    model = Listening()
+    on = at_desk(
+        earlier(5), earlier(4, TALK[0], "technician: I cleaned the rollers, it prints again.", contact_id="71")
+    )
+    [note] = await noted(replace(on, tools=replace(on.tools, llm=model)), draft_reply=True)
+    assert "cleaned the rollers" in note.body
+    assert "toner sensor" in model.asked[0]
+    assert "rollers" not in model.asked[0]
 
 
 async def test_it_can_go_to_the_digest_instead() -> None:

@@ -100,20 +100,20 @@ class Assist(Plugin):
     async def _reply(self, thread: Thread, known: Sequence[Solved], tools: Tools) -> str:
         """A model's, where there is one; else the one question that an earlier solution asks.
 
-        A model is shown this client's words alone, as the customer could read them: what another client lets a model
-        see is not this one's to say, and a reply passes on nothing internal.
+        A model is shown this contact's words alone, as the customer could read them: what another client lets a model
+        see is not this one's to say, a colleague's ticket is not the contact's, and a reply passes on nothing internal.
         """
         material = tools.text.transcript(thread, public_only=True)
-        earlier = "\n".join(f"Earlier, {one.name}: {one.for_customers}" for one in known if one.for_customers)
+        theirs = [one for one in known if one.own and _is_theirs(one.ticket, thread.ticket)]
+        earlier = "\n".join(f"Earlier, {one.name}: {one.for_customers}" for one in theirs if one.for_customers)
         answer = await tools.llm.ask(REPLY, f"{material}\n{earlier}", answer=Reply)
         if answer is not None:
             return " ".join(answer.text.split())
-        own = next((one for one in known if one.own and _is_theirs(one.ticket, thread.ticket)), None)
-        if own is None:
+        if not theirs:
             return ""
         name = thread.ticket.contact.split(" ")[0] if thread.ticket.contact else ""
         greeting = f"Hello {name}, this" if name else "This"
-        return f"{greeting} looks like your ticket {own.ticket.number}. Is anything different from then?"
+        return f"{greeting} looks like your ticket {theirs[0].ticket.number}. Is anything different from then?"
 
     def _wish(
         self, body: str, known: Sequence[Solved], lately: Sequence[Ticket], thread: Thread, tools: Tools
