@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from psa_copilot import Action, AddNote, ChangeField, EventKind, Field, Llm, Meaning, Mention, Origin
+from psa_copilot import Action, AddNote, ChangeField, EventKind, Field, Llm, Meaning, Mention, Origin, Priority
 from psa_copilot.engine.remembering import LooseMemory
 from psa_copilot.llm import Call
 from psa_copilot.testing.scenes import NOW, LocalPast, Scene, scene
@@ -156,6 +156,20 @@ def test_a_vip_raises_the_impact_and_not_the_priority() -> None:
     vip = {"stands": {"is_vip": True}}
     assert priority_of("The mouse is slow", **vip) == ["Priority 2"]
     assert priority_of("The whole office is offline", **vip) == ["Priority 2"]  # higher than high there is none
+
+
+def test_a_priority_of_which_nobody_knows_how_high_it_is_stands() -> None:
+    """No level is told of it, so whatever is suggested might be lower."""
+    own = DIRECTORY.model_copy(
+        update={"priorities": (*DIRECTORY.priorities, Priority(remote_id="9", name="Kritisch", level=None))}
+    )
+
+    def with_priority(name: str) -> list[str]:
+        said = "The whole office is offline and cannot work"
+        return priority_of(said, priority=name, priority_level=None, directory=own)
+
+    assert [with_priority(name) for name in ("Kritisch", "Sev A")] == [[], []]
+    assert [with_priority(name) for name in ("", "Priority 3", "Priority 1")] == [["Priority 1"], ["Priority 1"], []]
 
 
 def test_a_priority_is_never_lowered_never_set_after_a_response_and_only_suggested() -> None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from psa_copilot import ChangeField, Field, Reason, Text, Thread, Tools
+from psa_copilot import ChangeField, Field, Reason, Text, Thread, Ticket, Tools
 from psa_copilot_plugins.triage.settings import DEGREES, Declared, Degree, TriageSettings
 
 
 def suggest(thread: Thread, tools: Tools, settings: TriageSettings) -> ChangeField | None:
     """A higher priority, where declared words or a VIP ask for one."""
     ticket, standing = thread.ticket, tools.standing
-    if standing.responded_at or standing.technician_at:
-        return None
+    stands_at = _level(ticket, tools)
+    if standing.responded_at or standing.technician_at or (ticket.priority and stands_at is None):
+        return None  # of a priority of which nobody knows how high it is, nobody can tell what would lower it
     case, _ = tools.text.without_orders_to_software(
         tools.text.opening(thread), [one.name for one in tools.directory.priorities]
     )
@@ -28,7 +29,7 @@ def suggest(thread: Thread, tools: Tools, settings: TriageSettings) -> ChangeFie
         reasons.append(Reason(text=f"a VIP raises the impact to {impact}", words=(ticket.contact,)))
     level = settings.matrix[impact][urgency]
     to = next((one.name for one in tools.directory.priorities if one.level == level), "")
-    if not (reasons and to) or (ticket.priority_level is not None and level >= ticket.priority_level):
+    if not (reasons and to) or (stands_at is not None and level >= stands_at):
         return None
     return ChangeField(
         field=Field.PRIORITY,
@@ -39,6 +40,13 @@ def suggest(thread: Thread, tools: Tools, settings: TriageSettings) -> ChangeFie
         evidence=tuple(message.key for message in thread.spoken()[:1]),
         suggest_only=True,
     )
+
+
+def _level(ticket: Ticket, tools: Tools) -> int | None:
+    """How high the priority is that it has, as far as the ticket or the PSA's list tells."""
+    if ticket.priority_level is not None:
+        return ticket.priority_level
+    return next((one.level for one in tools.directory.priorities if one.name == ticket.priority), None)
 
 
 def _degree(declared: Declared, what: str, said: str, text: Text, reasons: list[Reason]) -> Degree:
