@@ -147,6 +147,34 @@ def seen_later(path: Path, t: datetime, tickets: Iterable[int], board: str) -> N
     store.close()
 
 
+def written_by_us(path: Path) -> None:
+    """As if we had watched the desk, every move had been ours, and a note of ours had come 3 s after each."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "update event set (kind, source, after, happened_at, seen_at) ="
+            " (select 'ticket_opened', 'poll', json_set(event.after, '$.board', ?), opened_at, opened_at from ticket"
+            " where remote_id = event.ticket) where kind = 'ticket_seen'",
+            (INTAKE,),
+        )
+        db.execute(
+            "update event set source = 'ours', actor_class = 'copilot', actor = 'copilot', seen_at = happened_at"
+            " where field = 'board'"
+        )
+        moves = db.execute("select ticket, happened_at from event where field = 'board'").fetchall()
+    store = Store(path)
+    with store.transaction() as tx:
+        for number, at in moves:
+            ticket = tx.mirror.ticket(Ref(connection="main", remote_id=number))
+            assert ticket is not None
+            then = datetime.fromisoformat(at) + timedelta(seconds=3)
+            note = Message(
+                remote_id=f"n{number}", ticket=ticket.ref, by=ActorClass.COPILOT, internal=True, text="!", sent_at=then
+            )
+            look = Look(then, datetime.now(UTC), Source.OURS, first_contact=datetime(2000, 1, 1, tzinfo=UTC))
+            tx.mirror.save_messages(ticket, [*tx.mirror.messages("main", number), note], look)
+    store.close()
+
+
 def _note(ref: Ref, at: datetime, board: str) -> Message:
     technician = ActorClass.TECHNICIAN
     return Message(

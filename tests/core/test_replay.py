@@ -16,14 +16,15 @@ from typer.testing import CliRunner
 from psa_copilot.cli import app, replaying, scorecard
 from psa_copilot.config import Config
 from psa_copilot.events import Event, EventKind, Source
-from psa_copilot.models import Field, Ref
+from psa_copilot.models import ActorClass, Field, Ref
 from psa_copilot.replay import advice, figures
 from psa_copilot.replay.moments import moments
 from psa_copilot.replay.refits import MOST, Refits
+from psa_copilot.replay.stage import retold
 from psa_copilot.replay.values import Window
 from psa_copilot.sandbox import running
 from psa_copilot.store import Happening
-from psa_copilot.store.history import fields_at
+from psa_copilot.store.history import fields_at, is_humans
 from psa_copilot_connectors.connectwise.sandbox import ConnectWiseSandbox
 from tests.core import replays
 
@@ -68,12 +69,18 @@ def played(past: Past) -> replaying.Replayed:
 
 def twin(past: Past, folder: Path) -> Config:
     """The same past up to `t`; after it nearly everything is another."""
+    made = copied(past, folder)
+    _other_future(made.database_path, past.t)
+    replays.seen_later(made.database_path, past.t, [5000 + number for number in range(CUT - 10, CUT)], ELSEWHERE)
+    return made
+
+
+def copied(past: Past, folder: Path) -> Config:
+    """The same desk on a mirror of its own."""
     folder.mkdir()
     path = folder / past.config.database_path.name
     with closing(sqlite3.connect(past.config.database_path)) as source, closing(sqlite3.connect(path)) as copy:
         source.backup(copy)
-    _other_future(path, past.t)
-    replays.seen_later(path, past.t, [5000 + number for number in range(CUT - 10, CUT)], ELSEWHERE)
     return replace(past.config, database_path=path)
 
 
@@ -140,6 +147,18 @@ def test_the_command_prints_one_list_and_keeps_each_decision_as_a_line(past: Pas
     lines = (tmp_path / "decisions.jsonl").read_text().splitlines()
     assert {json.loads(line)["plugin"] for line in lines} <= {"route"}
     assert (tmp_path / "page.html").stat().st_mode & 0o077 == 0
+
+
+async def test_what_we_wrote_ourselves_grades_nobody_and_teaches_nothing(
+    past: Past, played: replaying.Replayed, tmp_path: Path
+) -> None:
+    assert played.report.scores[0].decided > 0  # as people moved them
+    ours = copied(past, tmp_path / "ours")
+    replays.written_by_us(ours.database_path)
+    found = (await replays.replayed(ours, days=30, reads=False)).report
+    assert found.counts.moments == COUNT  # each was thought about when it came
+    assert (found.scores[0].decided, found.scores[0].abstained) == (0, 0)
+    assert found.doings[0].fields == 0  # nothing was learned, so nothing was wished
 
 
 def test_nothing_is_written_to_the_psa_and_nothing_to_the_ledger(past: Past, played: replaying.Replayed) -> None:
@@ -221,6 +240,20 @@ def test_what_the_psas_record_does_not_tell_of_is_not_known_before() -> None:
     assert early[Field.CATEGORY] is None
     blind = fields_at([seen, moved, polled], T0)
     assert (blind[Field.BOARD], blind[Field.PRIORITY], blind[Field.TITLE]) == ("Intake", None, None)
+
+
+def test_each_change_keeps_its_own_hand_whoever_came_after_it_within_the_minute() -> None:
+    changed = EventKind.FIELD_CHANGED
+    by_ines = {"actor": "ines", "actor_class": ActorClass.TECHNICIAN}
+    by_robot = {"actor": "robot", "actor_class": ActorClass.INTEGRATION}
+    dispatched = _event(7, changed, Source.HISTORY, T0, Field.BOARD, "Intake", "Shops").model_copy(update=by_ines)
+    ticked = _event(8, changed, Source.POLL, T0, Field.PRIORITY, "P3", "P2").model_copy(update=by_robot)
+    fields = [(Field.BOARD, "Intake", "Shops"), (Field.PRIORITY, "P3", "P2"), (Field.CATEGORY, "", "Till")]
+    ends = [_event(0, changed, Source.POLL, T0 + MINUTE, *each).model_copy(update=by_robot) for each in fields]
+    told = {event.field: event for event in retold(ends, [dispatched, ticked], T0 + MINUTE)}
+    assert [told[name].actor for name, *_ in fields] == ["ines", "robot", ""]
+    assert [is_humans(told[name]) for name, *_ in fields] == [True, False, False]
+    assert {event.seen_at for event in told.values()} == {T0 + MINUTE}
 
 
 def _event(

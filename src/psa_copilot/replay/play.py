@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from psa_copilot.engine.views import confidential
+from psa_copilot.events import Event
 from psa_copilot.models import Field, Message, Ref, Ticket
 from psa_copilot.replay.moments import Moment, moments
 from psa_copilot.replay.refits import Refits
@@ -69,8 +70,8 @@ class Player:
             await self._learn(refits, moment)
             await self._ask(ref, shown[0], revision)
 
-    def _shown(self, ref: Ref) -> tuple[Ticket, tuple[Message, ...]] | None:
-        """The ticket as it could be known at this moment."""
+    def _shown(self, ref: Ref) -> tuple[Ticket, tuple[Message, ...], tuple[Event, ...]] | None:
+        """The ticket as it could be known at this moment, with what had happened to it."""
         at = self.stage.clock.now()
         with self.store.reading() as tx:
             row, now = tx.mirror.row(ref), tx.mirror.ticket(ref)
@@ -84,7 +85,7 @@ class Player:
         then = ticket_then(now, known, self.stage.line)
         if then is not None and self.hindsight:
             then = then.model_copy(update={name.value: now.field(name) for name in OF_TODAY})
-        return (then, tuple(messages)) if then else None
+        return (then, tuple(messages), known.events) if then else None
 
     async def _learn(self, refits: Refits, moment: Moment) -> None:
         if refits.is_due(len(self._known), moment.at):

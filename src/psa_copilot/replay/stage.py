@@ -15,10 +15,11 @@ from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.engine import learning
 from psa_copilot.engine.dispatch import Dispatch, body_of
 from psa_copilot.engine.lines import Line
-from psa_copilot.events import Source
-from psa_copilot.models import Message, Ref, Ticket
+from psa_copilot.events import Event, EventKind, Source
+from psa_copilot.models import ActorClass, Message, Ref, Ticket
 from psa_copilot.replay.values import Decision
 from psa_copilot.store import DecisionRow, Look, RunRow, Store
+from psa_copilot.store.history import known_from
 
 log = logs.get("replay")
 
@@ -45,6 +46,7 @@ class Stage:
         self.store = Store(self.config.database_path, lasting=False)
         self.store.upgrade()
         self.line = Line(line.name, line.settings, line.connector, self.clock, line.directory, LONG_AGO)
+        self._shown_at: dict[Ref, datetime] = {}
         self._open()
 
     def _open(self) -> None:
@@ -64,9 +66,15 @@ class Stage:
     def _look(self) -> Look:
         return replace(self.line.look(Source.POLL), psa_now=self.clock.now())
 
-    def show(self, ticket: Ticket, messages: Sequence[Message]) -> int:
-        """A ticket stands like this now; returns its thread's revision."""
-        look, ref = self._look(), ticket.ref
+    def show(self, ticket: Ticket, messages: Sequence[Message], known: Sequence[Event] = ()) -> int:
+        """A ticket stands like this now, by what is `known` to have happened; returns its thread's revision."""
+        ref, now = ticket.ref, self.clock.now()
+        last = self._shown_at.get(ref, ticket.opened_at)
+        look = self._look()
+        changes = (one for one in known if one.kind is EventKind.FIELD_CHANGED and known_from(one) > last)
+        recorded = [_by_whom(one, look.actor(one.actor)) for one in changes]
+        look = replace(look, retold=lambda shown: retold(shown, recorded, now))
+        self._shown_at[ref] = now
         with self.store.transaction() as tx:
             tx.mirror.save_tickets([ticket], look)
             if tx.mirror.messages(ref.connection, ref.remote_id) != list(messages):
@@ -147,3 +155,20 @@ def staged(config: Config, database: Path, *, model: bool) -> Config:
 
 def _is_unsure(wish: ChangeField, bar: float) -> bool:
     return bool(wish.abstains) or (wish.confidence is not None and wish.confidence < bar)
+
+
+def _by_whom(event: Event, known: ActorClass) -> Event:
+    named = event.actor_class is not ActorClass.UNKNOWN
+    return event if named else event.model_copy(update={"actor_class": known})
+
+
+def retold(shown: Sequence[Event], recorded: Sequence[Event], now: datetime) -> list[Event]:
+    """Each change on record, with whose it was, in place of the two ends that the stage shows.
+
+    What no record explains came with our first sight of the ticket: nobody is known to have chosen it.
+    """
+    told = {event.field for event in recorded}
+    nobodys = {"actor": "", "actor_class": ActorClass.SYSTEM, "source": Source.BACKFILL}
+    seen = (event for event in shown if event.field not in told)
+    left = [event.model_copy(update=nobodys) if event.field else event for event in seen]
+    return left + [event.model_copy(update={"id": 0, "seen_at": now}) for event in recorded]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from psa_copilot.engine.lines import Line
-from psa_copilot.events import Event
+from psa_copilot.events import Event, Source
 from psa_copilot.models import ActorClass, Field, Ref, Ticket
 from psa_copilot.replay.stage import Stage
 from psa_copilot.replay.values import SCORED, Decision, Truth
@@ -45,7 +45,8 @@ class Truths:
         if one.kind != "change_field" or one.field not in SCORED:
             return False
         before = (event for event in self._history(one.ticket, Field(one.field)) if event.seen_at <= one.at)
-        return not any(is_humans(event) for event in before)
+        # What our first sight of a ticket has told may have been somebody's choice too.
+        return not any(is_humans(event) or event.source is Source.BACKFILL for event in before)
 
     def _history(self, ticket: str, field: Field) -> Sequence[Event]:
         if (ticket, field) not in self._events:
