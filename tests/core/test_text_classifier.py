@@ -55,6 +55,16 @@ def test_it_abstains_on_what_it_has_never_seen(learned: Classifier) -> None:
     assert choice.label in MATTERS
 
 
+@pytest.mark.parametrize("text", ["", "プリンター", "xyzzy quux", "the weather"])
+def test_nothing_known_is_as_sure_as_the_label_is_usual(text: str) -> None:
+    told = {"VPN": "tunnel drops", "Printing": "paper jam", "Mail": "mailbox full"}
+    boards = ("VPN", "Printing", "Mail", "Mail")
+    apart = [Example(f"t/{n}", Case(f"{told[boards[n % 4]]} {n}"), boards[n % 4]) for n in range(200)]
+    choice = Classifier.fit(apart).decide(Case("", text))
+    assert not choice.decided
+    assert choice.confidence == {"VPN": 0.25, "Printing": 0.25, "Mail": 0.5}[choice.label]
+
+
 def test_each_reason_quotes_the_ticket_or_names_a_cited_one(learned: Classifier) -> None:
     case = Case("Printer shows Blank pages", "Hello, the toner is empty too.")
     reasons = learned.decide(case).reasons

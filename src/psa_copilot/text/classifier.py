@@ -141,6 +141,9 @@ class Classifier:
             topk = tuple((label, count / (total + 1)) for label, count in ranked)
             return Choice(topk[0][0], topk[0][1], topk) if topk else Choice("", 0.0)
         choice = self._learned.choice(read, self.labels, self.bar)
+        if not choice.reasons:  # where classes are far apart, nothing at all would else look as sure as anything
+            share = self.counts[self.labels.index(choice.label)] / sum(self.counts)
+            choice = replace(choice, confidence=share)
         steered = any(choice.label.lower() in order.lower() for order in removed)
         return replace(choice, decided=choice.decided and not steered, steered=steered, quarantined=removed)
 
