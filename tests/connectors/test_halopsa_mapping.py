@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from psa_copilot import ActorClass, EditNote, Field, Origin, Ref
-from psa_copilot_connectors.halopsa import acts, bodies, mapping, outcomes
+from psa_copilot_connectors.halopsa import acts, bodies, changes, mapping, outcomes
 from psa_copilot_connectors.halopsa.mapping import Names
 from psa_copilot_connectors.halopsa.rows import Row, asked, moment, number, reached
 from psa_copilot_connectors.halopsa.settings import HaloPsaSettings
@@ -130,6 +130,28 @@ def test_an_outcome_that_does_nothing_besides_is_silent_about_it() -> None:
     }
     assert outcomes.does(quiet) == []
     assert outcomes.does(quiet | {"newstatus": 9, "sendemail": "1"}) == ["mails", "sets a status"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "dates", "is_order"),
+    [
+        ([], [], False),
+        ([7], ["2026-07-01"], False),
+        ([100, 99, 9], ["2026-07-01", "2026-07-02", "2026-07-03"], False),
+        ([9, 100, 99], ["2026-07-03", "2026-07-02", "2026-07-01"], False),
+        ([9, 100, 99], ["2026-07-01", "2026-07-03", "2026-07-02"], True),
+        ([9, 100, 99], ["", "", ""], True),
+    ],
+)
+def test_pages_prove_their_order_where_nothing_else_explains_it(
+    ids: list[int], dates: list[str], is_order: bool
+) -> None:
+    sinking = changes._Sinking(proven=False)
+    rows = [{"id": float(one), "dateoccurred": date} for one, date in zip(ids, dates, strict=True)]
+    sinking.saw(rows, [f"2026-08-0{9 - at}" for at in range(len(rows))])
+    assert sinking.proven is is_order
+    sinking.saw([{"id": 1, "dateoccurred": ""}], ["2026-08-30"])
+    assert not sinking.proven
 
 
 @pytest.mark.parametrize(("told", "hidden"), [(None, True), (..., True), (True, True), (0, True), (False, False)])

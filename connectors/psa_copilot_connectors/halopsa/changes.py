@@ -239,9 +239,9 @@ def _earlier(when: str, by: timedelta) -> str:
 
 
 def _sinks(rows: list[Row], name: str) -> bool:
-    """Whether rows come newest first by something else than their last change."""
-    told = [(int(number(row[name])), "") if name == "id" else (0, text(row, name)) for row in rows]
-    return any(told) and all(one >= other for one, other in pairwise(told))
+    """Whether rows may come newest first by something else than their last change; of what is not told, no."""
+    told = [f"{int(number(row['id'])):020}" if name == "id" else text(row, name) for row in rows]
+    return (any(told) or not rows) and all(one >= other for one, other in pairwise(told))
 
 
 def _wanted(key: str, step: Step) -> bool:
