@@ -153,6 +153,30 @@ def test_our_notes_on_other_tickets_name_them_no_more(store: Store) -> None:
     assert living.touched
 
 
+def test_our_notes_quote_them_no_more_without_a_name_either(store: Store) -> None:
+    came = ticket(1, T0 + HOUR)
+    says(store, came, "Hello, my divorce papers are stuck in that printer! Can you call me?", MARA)
+    for number in (2, 3):
+        save(store, ticket(number, T0 + HOUR, contact="Piet Loom"), T0 + HOUR, (CUSTOMER, "Toner again."))
+    quoting = 'Known here: solved before by "My divorce papers are stuck ...". Toner was low.'
+    wished(store, 1, "Recap: waiting for us.\nProblem: my divorce papers are stuck in that printer [#1]")
+    wished(store, 2, quoting, evidence=("main/1",))
+    wished(store, 3, "Known here: solved before by a new drum. Can you call them?")
+    assert store.erase_contact("main", MARA, LATER).decisions == 2
+    assert "divorce" not in told(store)
+    with store.reading() as tx:
+        recap, known_here, another = (
+            tx.ledger.living(Ref(connection="main", remote_id=number), "assist") for number in ("1", "2", "3")
+        )
+    assert recap is not None
+    assert known_here is not None
+    assert another is not None
+    assert recap.body.startswith("Recap: waiting for us.\nProblem: (erased)")
+    assert known_here.body == 'Known here: solved before by "(erased)...". Toner was low.'
+    assert (known_here.touched, another.touched) == (True, False)
+    assert another.body.endswith("Can you call them?")
+
+
 def test_labels_of_the_desk_stay_whatever_a_contact_is_called(store: Store) -> None:
     save(store, ticket(1, T0 + HOUR, contact="Front Desk"), T0 + HOUR, (CUSTOMER, "Hello."))
     save(store, ticket(2, T0 + HOUR, contact="Piet Loom"), T0 + HOUR, (CUSTOMER, "Hello."))

@@ -6,7 +6,7 @@ What the PSA still has comes back with the next change of a ticket, so it has to
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,7 @@ from sqlmodel import Session, col, delete, or_, select
 from psa_copilot.models import ActorClass, Field
 from psa_copilot.store.memories import Memories
 from psa_copilot.store.namesakes import THEIRS, Seen, company_names, everybody, roughly
+from psa_copilot.store.quoting import Said
 from psa_copilot.store.tables import (
     AnswerRow,
     BacklogRow,
@@ -53,7 +54,6 @@ GAP = r"[\s!-/:-@\[-`{-~’]"
 """What stands between the words of a name; in a rule's own name it is a dash."""
 
 WORDS: tuple[tuple[Any, tuple[str, ...], str], ...] = (
-    (WriteRow, ("action", "why", "receipt"), "ticket"),
     (LockRow, ("why",), "ticket"),
     (ChangeRow, ("because", "facts", "why"), "thread_id"),
     (RunRow, ("why",), "thread_id"),
@@ -104,16 +104,7 @@ class _Whom:
 
     def without(self, value: Any) -> Any:
         """A JSON value in which the name stands no more."""
-        match value:
-            case str():
-                return self.whole.sub(GONE, value)
-            case dict():
-                kept = OURS | CHOSEN if value.get("field") in LABELS else OURS
-                return {key: each if key in kept else self.without(each) for key, each in value.items()}
-            case list():
-                return [self.without(each) for each in value]
-            case _:
-                return value
+        return _reworded(value, lambda text: self.whole.sub(GONE, text))
 
     def wrote(self, ticket: str, message: Mapping[str, Any]) -> bool:
         """Whether a message is theirs; a customer's without a name is, on their own ticket."""
@@ -128,11 +119,45 @@ class _Whom:
 
     def blank(self, row: Any, columns: Collection[str]) -> bool:
         """Take the name out of these columns; whether it stood there."""
-        before = {name: getattr(row, name) for name in columns}
-        after = {name: self.without(value) for name, value in before.items()}
-        for name in after:
-            setattr(row, name, after[name])
-        return after != before
+        return _reword(row, columns, self.without)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What the contact wrote, and the tickets whose notes may quote it."""
+
+    said: Said
+    tickets: frozenset[str]
+
+    def blank(self, row: Any, columns: Collection[str]) -> bool:
+        """Take what is quoted out of these columns; whether something was."""
+        return _reword(row, columns, self.without)
+
+    def without(self, value: Any) -> Any:
+        """A JSON value of ours that quotes nothing of it."""
+        return _reworded(value, lambda text: self.said.without(text, GONE))
+
+
+def _reworded(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with other words; labels and words of this program stay."""
+    match value:
+        case str():
+            return change(value)
+        case dict():
+            kept = OURS | CHOSEN if value.get("field") in LABELS else OURS
+            return {key: each if key in kept else _reworded(each, change) for key, each in value.items()}
+        case list():
+            return [_reworded(each, change) for each in value]
+        case _:
+            return value
+
+
+def _reword(row: Any, columns: Collection[str], change: Callable[[Any], Any]) -> bool:
+    before = {name: getattr(row, name) for name in columns}
+    after = {name: change(value) for name, value in before.items()}
+    for name in after:
+        setattr(row, name, after[name])
+    return after != before
 
 
 def companies_of(session: Session, connection: str, name: str) -> dict[str, str]:
@@ -149,9 +174,10 @@ def erase_contact(
     if not meant:
         return Erased()
     whom = _whom(session, connection, meant, [one for one in found if one not in meant])
-    tickets, messages = _blank_tickets(session, connection, whom), _blank_messages(session, connection, whom)
+    words = _words(session, connection, whom)
+    tickets, messages = _blank_tickets(session, connection, whom), _blank_messages(session, connection, whom, words)
     _blank_events(session, connection, whom)
-    decisions = _blank_ledger(session, connection, whom)
+    decisions = _blank_ledger(session, connection, whom, words)
     for table, columns, where in WORDS:
         for row in _named(session, connection, whom, table, columns, where):
             whom.blank(row, columns)
@@ -211,20 +237,48 @@ def _nobody(ticket: Mapping[str, Any], whom: _Whom) -> dict[str, str]:
     return {"contact": "", "contact_id": ""} if is_theirs else {}
 
 
-def _blank_messages(session: Session, connection: str, whom: _Whom) -> int:
-    count = 0
-    theirs = or_(_contact_id(MessageRow).in_(sorted(whom.ids)), col(MessageRow.ticket).in_(sorted(whom.tickets)))
+def _messages(session: Session, connection: str, whom: _Whom, tickets: Collection[str]) -> Iterator[MessageRow]:
+    """All that may be theirs or name them, and whatever was said on these tickets."""
+    theirs = or_(_contact_id(MessageRow).in_(sorted(whom.ids)), col(MessageRow.ticket).in_(sorted(tickets)))
     query = select(MessageRow).where(MessageRow.connection == connection, theirs | whom.named_in(MessageRow.value))
-    for row in session.exec(query).all():
-        blanked = dict.fromkeys(("author", "author_id", "contact_id"), "") | {"text": GONE}
-        if whom.wrote(row.ticket, row.value):
-            value = whom.without(row.value) | blanked
-        else:
-            value = row.value if row.ticket in whom.spared else whom.without(row.value)
+    yield from session.exec(query).all()
+
+
+def _words(session: Session, connection: str, whom: _Whom) -> _Words:
+    wrote = [row for row in _messages(session, connection, whom, whom.tickets) if whom.wrote(row.ticket, row.value)]
+    tickets = whom.tickets | {row.ticket for row in wrote}
+    citing = _citing(session, connection, tickets)
+    return _Words(Said(str(row.value.get("text", "")) for row in wrote), frozenset(tickets | citing) - whom.spared)
+
+
+def _citing(session: Session, connection: str, tickets: Collection[str]) -> set[str]:
+    """Tickets on which a decision of ours rests on one of these."""
+    numbers = "|".join(map(re.escape, sorted(tickets)))
+    refs = re.compile(rf'"{re.escape(connection)}/(?:{numbers})"')
+    texts = (cast(DecisionRow.wish, String), cast(DecisionRow.evidence, String))
+    query: Any = select(DecisionRow.ticket, *texts).where(DecisionRow.connection == connection)
+    return {ticket for ticket, *told in session.exec(query) if any(refs.search(text) for text in told)}
+
+
+def _blank_messages(session: Session, connection: str, whom: _Whom, words: _Words) -> int:
+    count = 0
+    for row in _messages(session, connection, whom, words.tickets):
+        value = _blanked(row, whom, words)
         if value != row.value:
             row.value, count = value, count + 1
             session.add(row)
     return count
+
+
+def _blanked(row: MessageRow, whom: _Whom, words: _Words) -> dict[str, Any]:
+    value: dict[str, Any] = row.value
+    if whom.wrote(row.ticket, value):
+        nobody = dict.fromkeys(("author", "author_id", "contact_id"), "")
+        return {**whom.without(value), **nobody, "text": GONE}
+    if row.ticket in whom.spared:
+        return value
+    ours = value.get("by") == ActorClass.COPILOT and row.ticket in words.tickets
+    return {**whom.without(words.without(value) if ours else value)}
 
 
 def _blank_events(session: Session, connection: str, whom: _Whom) -> None:
@@ -234,14 +288,31 @@ def _blank_events(session: Session, connection: str, whom: _Whom) -> None:
             row.before, row.after = ("" if each == GONE else each for each in (row.before, row.after))
 
 
-def _blank_ledger(session: Session, connection: str, whom: _Whom) -> int:
+def _blank_ledger(session: Session, connection: str, whom: _Whom, words: _Words) -> int:
     told = ("wish", "reason", "because", "evidence", "history")
-    decisions = _named(session, connection, whom, DecisionRow, told, "ticket")
-    count = sum(whom.blank(row, told) for row in decisions)
-    for note in _named(session, connection, whom, LivingNoteRow, ("body",), "ticket"):
+    count = 0
+    for row in _noted(session, connection, whom, words, DecisionRow, told):
+        is_quoted = words.blank(row, ("wish", "because"))
+        count += whom.blank(row, told) or is_quoted
+    for row in _noted(session, connection, whom, words, WriteRow, ("action", "why", "receipt")):
+        words.blank(row, ("action",))
+        whom.blank(row, ("action", "why", "receipt"))
+    for note in _noted(session, connection, whom, words, LivingNoteRow, ("body",)):
+        is_quoted = words.blank(note, ("body",))
         # In the PSA the note still reads as it did: what we keep of it no longer fits, so it is left alone.
-        note.touched = whom.blank(note, ("body",)) or note.touched
+        note.touched = whom.blank(note, ("body",)) or is_quoted or note.touched
     return count
+
+
+def _noted(
+    session: Session, connection: str, whom: _Whom, words: _Words, table: Any, columns: Collection[str]
+) -> Iterator[Any]:
+    """What we noted that may name or quote them."""
+    found = whom.named_in(*(getattr(table, name) for name in columns)) | table.ticket.in_(sorted(words.tickets))
+    for row in session.exec(select(table).where(table.connection == connection, found)).all():
+        if row.ticket not in whom.spared:
+            session.add(row)
+            yield row
 
 
 def _unlearn(session: Session, connection: str, whom: _Whom, now: datetime) -> int:
