@@ -77,7 +77,14 @@ def ticket(number: int, at: datetime, board: str = "Intake", status: str = "New"
     return Ticket.model_validate(told | fields)
 
 
-def save(store: Store, one: Ticket, at: datetime, *said: tuple[ActorClass, str], by: str = "") -> None:
+def save(
+    store: Store,
+    one: Ticket,
+    at: datetime,
+    *said: tuple[ActorClass, str],
+    by: str = "",
+    since: datetime | None = None,
+) -> None:
     fresh = one.model_copy(update={"updated_at": at, "updated_by": by})
     messages = [
         Message(
@@ -86,7 +93,7 @@ def save(store: Store, one: Ticket, at: datetime, *said: tuple[ActorClass, str],
             by=who,
             author_id="ines" if who is ActorClass.TECHNICIAN else "",
             text=text,
-            sent_at=one.opened_at + number * timedelta(minutes=1),
+            sent_at=(since or one.opened_at) + number * timedelta(minutes=1),
         )
         for number, (who, text) in enumerate(said)
     ]
@@ -137,17 +144,20 @@ def test_whatever_stands_when_the_ticket_is_done_is_settled(store: Store) -> Non
     assert (again.resolved_at, again.reopened) == (None, True)
 
 
-def test_what_we_set_ourselves_is_settled_only_where_a_technician_has_seen_the_ticket(store: Store) -> None:
-    said = (ActorClass.CUSTOMER, "Slow.")
-    for number in (1, 2):
-        came = ticket(number, T0 + HOUR)
-        save(store, came, T0 + HOUR, said)
-        save(store, came.model_copy(update={"board": "Network"}), T0 + 2 * HOUR, by="copilot")
-    done = ticket(1, T0 + HOUR, "Network", "Done")
-    save(store, done, T0 + 5 * HOUR, by="robot")
-    save(store, ticket(2, T0 + HOUR, "Network", "Done"), T0 + 5 * HOUR, said, (ActorClass.TECHNICIAN, "Fixed."))
-    assert Field.BOARD not in known(store)["1"].settled
-    assert known(store)["2"].settled[Field.BOARD] == "Network"
+@pytest.mark.parametrize(
+    ("closes", "said_at", "settled"),
+    [("robot", None, False), ("robot", HOUR, False), ("robot", 3 * HOUR, True), ("ines", None, True)],
+)
+def test_what_we_set_ourselves_is_settled_only_where_a_technician_has_seen_it_since(
+    store: Store, closes: str, said_at: timedelta | None, *, settled: bool
+) -> None:
+    came = ticket(1, T0 + HOUR)
+    save(store, came, T0 + HOUR)
+    save(store, came.model_copy(update={"board": "Network"}), T0 + 2 * HOUR, by="copilot")
+    said = [(ActorClass.TECHNICIAN, "Fixed.")] if said_at else []
+    since = T0 + said_at if said_at else None
+    save(store, ticket(1, T0 + HOUR, "Network", "Done"), T0 + 5 * HOUR, *said, by=closes, since=since)
+    assert (known(store)["1"].settled.get(Field.BOARD) == "Network") is settled
 
 
 def test_nothing_is_learned_of_what_is_gone_or_came_in_with_a_delicate_title(store: Store) -> None:

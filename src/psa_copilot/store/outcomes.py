@@ -154,7 +154,7 @@ def _outcome(kept: _Kept, reading: Reading) -> Outcome | None:
         contact_id=ticket.contact_id,
         opened_with=opened_with,
         first={name: told[0].after or "" for name, told in chosen.items() if told},
-        settled=_settled(moves, chosen, fields, done=done, seen=bool(technicians)),
+        settled=_settled(moves, fields, done=done, seen_at=_last_looked(moves, messages)),
         technicians=technicians,
         resolved_at=_resolved(events, reading) if done else None,
         reopened=_reopened(events, reading),
@@ -203,24 +203,31 @@ def _at_opening(kept: _Kept) -> dict[Field, str]:
 
 
 def _settled(
-    moves: Sequence[Event],
-    chosen: Mapping[Field, Sequence[Event]],
-    fields: Mapping[Field, str],
-    *,
-    done: bool,
-    seen: bool,
+    moves: Sequence[Event], fields: Mapping[Field, str], *, done: bool, seen_at: datetime | None
 ) -> dict[Field, str]:
     """What stands and was a human's word: chosen by one, or left so when the ticket was done.
 
-    What we set ourselves was left so only where a technician has `seen` the ticket: we do not learn from ourselves.
+    What we set ourselves was left so only where somebody of the desk has `seen` the ticket since: we do not learn
+    from ourselves.
     """
     last = {event.field: event for event in moves}
-    left = {name for name in CHOSEN if done and (seen or not _is_ours(last.get(name)))}
-    return {
-        name: fields[name]
-        for name in CHOSEN
-        if name in fields and (name in left or (chosen[name] and last[name] is chosen[name][-1]))
-    }
+    return {name: fields[name] for name in CHOSEN if name in fields and _is_word(last.get(name), done, seen_at)}
+
+
+def _is_word(last: Event | None, done: bool, seen_at: datetime | None) -> bool:
+    """Whether people stand behind the value that the last event has set; without any it came in with the ticket."""
+    if last is None:
+        return done
+    if not _is_ours(last):
+        return done or is_humans(last)
+    return done and seen_at is not None and seen_at > last.happened_at
+
+
+def _last_looked(moves: Iterable[Event], messages: Iterable[MessageRow]) -> datetime | None:
+    """When somebody of the desk last did anything to the ticket: they have seen what stood in it."""
+    did = [event.happened_at for event in moves if event.actor_class is ActorClass.TECHNICIAN and is_humans(event)]
+    said = [row.sent_at for row in messages if row.value["by"] == ActorClass.TECHNICIAN]
+    return max([*did, *said], default=None)
 
 
 def _is_ours(event: Event | None) -> bool:
