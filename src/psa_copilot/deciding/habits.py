@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ RECENT = 6_000
 _LEAST = 1.645
 """Standard deviations, so that the truth lies below in one case of twenty."""
 _PLAIN = re.compile(r"[^\W\d_]{3,}")
-_NAME = re.compile(r"[^a-z0-9]+")
+_NO_PART = re.compile("-{2,}")
 
 Condition = tuple[str, str, str]
 """Company, contact, word; empty where it does not matter."""
@@ -70,7 +71,7 @@ def habits(sightings: Sequence[Sighting], field: Field, text: Text) -> tuple[Rul
     }
     kept = [rule for condition, rule in found.items() if not _said_shorter(condition, rule, found)]
     ranked = sorted(kept, key=lambda rule: (-certainty(rule), -rule.of, rule.name))
-    return tuple({rule.name: rule for rule in reversed(ranked[:MOST])}.values())[::-1]
+    return tuple(ranked[:MOST])
 
 
 def certainty(rule: Rule) -> float:
@@ -108,9 +109,8 @@ def _rule(condition: Condition, seen: Sequence[Sighting], field: Field, usual: C
         return None
     company, contact, word = condition
     evidence = tuple(one.ref for one in reversed(seen) if one.value == value)[:MOST_EVIDENCE]
-    parts = (company, contact, word, value)
     return Rule(
-        name=_NAME.sub("-", "-".join(filter(None, parts)).casefold()).strip("-"),
+        name=_name(filter(None, (company, contact, word, value))),
         field=field,
         value=value,
         company=company,
@@ -120,6 +120,14 @@ def _rule(condition: Condition, seen: Sequence[Sighting], field: Field, usual: C
         of=len(seen),
         evidence=evidence,
     )
+
+
+def _name(parts: Iterable[str]) -> str:
+    """Words and numbers of whatever script, with a dash between them; where nothing is left, the notebook names it."""
+    said = unicodedata.normalize("NFC", "-".join(parts).casefold())
+    # In some scripts a vowel is a mark: no letter by itself, and still a part of its word.
+    kept = (char if char.isalnum() or unicodedata.category(char)[0] == "M" else "-" for char in said)
+    return _NO_PART.sub("-", "".join(kept)).strip("-")
 
 
 def _said_shorter(condition: Condition, rule: Rule, found: dict[Condition, Rule]) -> bool:

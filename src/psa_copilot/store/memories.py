@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +14,8 @@ from sqlmodel import Session, col, delete, func, select
 from psa_copilot.memory import Rule
 from psa_copilot.store.tables import FlagRow, MemoryRow, MemoryVersionRow, RuleRow
 
+Matter = tuple[tuple[str, ...], str]
+"""Field, company, contact and words of a rule, and the value that it tells; in lower case."""
 EPOCH = "memory_epoch"
 """The flag that counts how often all that was learned had to be forgotten."""
 
@@ -133,18 +137,47 @@ class Memories:
 
     def _renew_rules(self, connection: str, plugin: str, version: int, rules: Sequence[Rule], now: datetime) -> None:
         """Those that were learned again or newly; those that were not go, unless a human removed them."""
+        held = {row.name: _matter(row.value) for row in self.rules(connection, plugin)}
+        removed = {row.name: _matter(row.value) for row in self.rules(connection, plugin, removed=True)}
         mine = (col(RuleRow.connection) == connection, col(RuleRow.plugin) == plugin)
         self._session.execute(delete(RuleRow).where(*mine, col(RuleRow.removed_at).is_(None)))
-        removed = {row.name for row in self.rules(connection, plugin, removed=True)}
-        for rule in rules:
-            if rule.name not in removed:
-                self._session.add(
-                    RuleRow(
-                        connection=connection,
-                        plugin=plugin,
-                        name=rule.name,
-                        version=version,
-                        value=rule.model_dump(mode="json"),
-                        at=now,
-                    )
+        for rule in _told_apart([rule for rule in rules if not _is_removed(rule, removed)], held, removed):
+            self._session.add(
+                RuleRow(
+                    connection=connection,
+                    plugin=plugin,
+                    name=rule.name,
+                    version=version,
+                    value=rule.model_dump(mode="json"),
+                    at=now,
                 )
+            )
+
+
+def _matter(rule: Mapping[str, Any]) -> Matter:
+    """What a rule, as JSON, says of which tickets."""
+    said = (rule["field"], rule["company"], rule["contact"], *rule["says"])
+    return tuple(part.casefold() for part in said), rule["value"].casefold()
+
+
+def _is_removed(rule: Rule, removed: Mapping[str, Matter]) -> bool:
+    """Whether a human took it away: by what it says, or by its name where it speaks of the same tickets."""
+    matter = _matter(rule.model_dump(mode="json"))
+    named = removed.get(rule.name)
+    return matter in removed.values() or (named is not None and named[0] == matter[0])
+
+
+def _told_apart(rules: Sequence[Rule], held: Mapping[str, Matter], removed: Mapping[str, Matter]) -> list[Rule]:
+    """Each with a name of its own: whoever had it keeps it, another of that name gets a number after it."""
+    matters = [_matter(rule.model_dump(mode="json")) for rule in rules]
+    owners = {name: matter for name, matter in held.items() if matter in matters} | dict(removed)
+    named: dict[str, Rule] = {}
+    for rule, matter in zip(rules, matters, strict=True):
+        is_free = bool(rule.name) and owners.setdefault(rule.name, matter) == matter
+        name = rule.name if is_free else f"{rule.name or 'rule'}-{_number(matter)}"
+        named[name] = rule.model_copy(update={"name": name})
+    return list(named.values())
+
+
+def _number(matter: Matter) -> str:
+    return hashlib.sha256(json.dumps(matter).encode()).hexdigest()[:6]
