@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import permutations
 
@@ -61,7 +61,6 @@ def _common() -> frozenset[str]:
     )
 
 
-@lru_cache(maxsize=4096)
 def _is_common(word: str) -> bool:
     return word in _common() or not any(content_words(word))
 
@@ -91,6 +90,11 @@ class Clients:
     as_written: tuple[str, ...]
     """Names that are a common word, or too short to be told from one."""
 
+    def and_initials_of(self, name: str) -> Clients:
+        """The same, and this one's initials; those of all clients would be every abbreviation of the trade."""
+        initials = "".join(word[0] for word in _WORD.findall(_plain(short_name(name))))
+        return replace(self, distinctive=self.distinctive | set(_telling([initials])))
+
     def are_named(self, clause: str) -> bool:
         """Whether a clause names one of them."""
         return any(map(self._are_in, _spellings(clause))) or any(
@@ -114,12 +118,12 @@ def _parts(word: str) -> Iterator[str]:
         yield from (word[start:end] for end in range(start + (INSIDE if start else STARTS), len(word) + 1))
 
 
-@lru_cache(maxsize=64)
-def clients(names: tuple[str, ...], reader: str, whose: str) -> Clients:
-    """These clients as a clause of `whose` ticket may name them to `reader`; what both names share tells nothing."""
+@lru_cache(maxsize=8)
+def clients(names: tuple[str, ...], reader: str) -> Clients:
+    """These clients as they may be named to `reader`; a word that is in the reader's name too tells nothing."""
     own = {word for told in _spellings(short_name(reader)) for word in _WORD.findall(told)}
     wholes, distinctive, as_written = set[str](), set[str](), set[str]()
-    for short in map(short_name, {*names, whose} - {"", reader}):
+    for short in map(short_name, {*names} - {"", reader}):
         for told in _spellings(short):
             words = _WORD.findall(told)
             whole = "".join(words)
@@ -130,9 +134,6 @@ def clients(names: tuple[str, ...], reader: str, whose: str) -> Clients:
             else:
                 distinctive.add(whole)
             distinctive |= {word for word in _telling(words) if word not in own}
-    # Of all clients it would be every other abbreviation of the trade.
-    initials = "".join(word[0] for word in _WORD.findall(_plain(short_name(whose))))
-    distinctive |= set(_telling([initials]))
     return Clients(tuple(sorted(wholes)), frozenset(distinctive), tuple(sorted(as_written - {""})))
 
 
@@ -143,27 +144,36 @@ def _telling(words: Iterable[str]) -> Iterator[str]:
 # -- people --------------------------------------------------------------------------------------------------------
 
 
-def names_person(clause: str, people: Iterable[str]) -> bool:
-    """Whether a clause names one of these people in small letters, or by a user name made of their name."""
-    names, accounts = _people(tuple(sorted(set(people))))
-    for said in _spellings(clause):
-        found = {*_WORD.findall(said), *("".join(_WORD.findall(match)) for match in _ACCOUNT.findall(said))}
-        bare = {word.rstrip("0123456789") for word in found if not _is_common(word)}
-        if bare & (names | accounts) or any(len(name) >= STARTS and name in word for name in names for word in bare):
+@dataclass(frozen=True)
+class People:
+    """The names of some people, ready to be looked for; made anew each time, since nothing may keep a name."""
+
+    names: frozenset[str]
+    """Parts of their names."""
+    accounts: frozenset[str]
+    """User names that are made of them."""
+
+    @classmethod
+    def of(cls, people: Iterable[str]) -> People:
+        """These people."""
+        spelled = [_WORD.findall(told) for person in people for told in _spellings(person)]
+        names = {name for words in spelled for name in _telling(words)}
+        return cls(frozenset(names), frozenset(made for words in spelled for made in _telling(_accounts(words))))
+
+    def are_named(self, clause: str) -> bool:
+        """Whether a clause names one of them in small letters, or by a user name made of their name."""
+        return any(map(self._is_one, (word for said in _spellings(clause) for word in _accounts_in(said))))
+
+    def _is_one(self, word: str) -> bool:
+        if word in self.names or word in self.accounts:
             return True
-    return False
+        return any(len(name) >= STARTS and name in word for name in self.names)
 
 
-@lru_cache(maxsize=64)
-def _people(people: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """The parts of their names, and the user names that are made of them."""
-    names, accounts = set[str](), set[str]()
-    for person in people:
-        for told in _spellings(person):
-            words = _WORD.findall(told)
-            names |= set(_telling(words))
-            accounts |= set(_telling(_accounts(words)))
-    return frozenset(names), frozenset(accounts)
+def _accounts_in(said: str) -> Iterator[str]:
+    """Single words, and those that a dot or a dash holds together, without numbers at their ends."""
+    together = ("".join(_WORD.findall(match)) for match in _ACCOUNT.findall(said))
+    yield from (word.rstrip("0123456789") for word in (*_WORD.findall(said), *together) if not _is_common(word))
 
 
 def _accounts(words: Sequence[str]) -> Iterator[str]:
@@ -185,6 +195,7 @@ def told_elsewhere(text: str, *, whose: str, reader: str, others: Sequence[str],
 
     A clause that names a client is dropped; where a person's name or a machine can be put in parentheses, it is.
     """
-    known = clients(tuple(sorted({*others})), reader, whose)
+    known = clients(tuple(sorted({*others, whose})), reader).and_initials_of(whose)
+    somebody = People.of(people)
     safe = (redacted(clause, people) for clause in clauses(text) if not known.are_named(clause))
-    return " ".join(clause for clause in safe if not names_person(clause, people))
+    return " ".join(clause for clause in safe if not somebody.are_named(clause))
