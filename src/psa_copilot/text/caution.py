@@ -61,8 +61,10 @@ _ADDRESSED = (
     r"\b(?:write|put|include|print|output|insert|append|add|repeat|say|mention|state)\b.{0,60}\b(?:in|into|to|"
     r"at the (?:start|end|top) of) "
     r"(?:the|your|its|every|each) (?:\w+ )?(?:summary|recap|response|answer|output)\b",
-    r"\b(?:output|print|emit) (?:the )?(?:token|string|phrase|word|canary)\b|\brouting override\b|"
-    r"\b(?:call|invoke|execute|run|use) (?:the )?(?:tool|function)\b|\b[a-z]+_[a-z_]+\([a-z_]+ ?=|"
+    r"\b(?:output|print|emit) (?:the )?(?:token|string|phrase|word|canary)\b(?! (?:doc|file|page|pdf))|"
+    r"\brouting override\b|"
+    r"\b(?:(?:call|invoke|execute) (?:the )?|(?:run|use) the )(?:tool|function)\b(?! (?:for|to|in|on|with|at)\b)|"
+    r"\b[a-z]+_[a-z_]+\([a-z_]+ ?=|"
     r"\bbefore you do anything else\b",
     r"\b(?:reveal|show|leak|print) (?:me )?(?:the |your )(?:system|hidden|initial|secret) (?:prompt|"
     r"instructions?|rules?)\b",

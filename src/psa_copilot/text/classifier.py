@@ -21,7 +21,7 @@ from psa_copilot.actions import Reason
 from psa_copilot.text import calibration
 from psa_copilot.text.calibration import Logistic
 from psa_copilot.text.choosing import Case, Choice, Example
-from psa_copilot.text.injection import quarantined
+from psa_copilot.text.injection import quarantined, steers_to
 from psa_copilot.text.reading import content_words
 from psa_copilot.text.terms import Lexicon, pieces, words
 from psa_copilot.text.vectors import embed
@@ -144,7 +144,7 @@ class Classifier:
         if not choice.reasons:  # where classes are far apart, nothing at all would else look as sure as anything
             share = self.counts[self.labels.index(choice.label)] / sum(self.counts)
             choice = replace(choice, confidence=share)
-        steered = any(choice.label.lower() in order.lower() for order in removed)
+        steered = any(steers_to(order, choice.label) for order in removed)
         return replace(choice, decided=choice.decided and not steered, steered=steered, quarantined=removed)
 
     def _read(self, case: Case) -> tuple[Case, tuple[str, ...]]:

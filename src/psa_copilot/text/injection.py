@@ -48,8 +48,11 @@ _ORDERS = (
     r"\bnew (?:task|instructions?|goal|role|system)\b|\b(?:routing|system|admin|policy) override\b",
     # what it shall do with its answer
     r"\b(?:answer|reply|respond|return|output)\b[^.!?\n]{0,20}\b(?:only|exactly|just|nothing but|solely)\b",
-    r"\b(?:in|into|to|of|begin|start|end|at)\b[^.!?\n]{0,24}\b(?:your|the|its|every) (?:\w+ )?"
+    r"\b(?:in|into|to|of|begin|start|end|at)\b[^.!?\n]{0,24}\b(?:your|its|every) (?:\w+ )?(?:summary|recap|output)\b",
+    r"\b(?:in|into|of|begin|start|end|at)\b[^.!?\n]{0,24}\b(?:your|the|its|every) (?:\w+ )?"
     r"(?:summary|recap|output|response)\b",
+    r"\b(?:add|append|attach|write|put|print|insert|include|copy|paste|prepend|confirm)(?:ing)?\b[^.!?\n]{0,60}\bto "
+    r"(?:your|the|its|every) (?:\w+ )?(?:summary|recap|output|response)\b",
     r"\b(?:last|all|other|previous)\b[^.!?\n]{0,30}\btickets? (?:of|from|by) (?:\w+ ){0,2}(?:other|all|another)\b",
     # what it shall do with the ticket
     r"\b(?:set|change|raise|escalate|mark|make|put)\b[^.!?\n]{0,30}\b(?:priority|urgency|severity)\b[^.!?\n]{0,30}\b"
@@ -74,7 +77,7 @@ def gives_orders(text: str) -> bool:
 def quarantined(text: str, names: Collection[str] = ()) -> tuple[str, list[str]]:
     """The text without what gives orders to software, and what was taken out.
 
-    `names` are values that a choice could be steered to: a sentence that names one beside an order's words goes too.
+    `names` are values that a choice could be steered to: a sentence that tells to choose one goes too.
     """
     if not text.strip():
         return text, []
@@ -120,20 +123,87 @@ def _line(line: str, named: re.Pattern[str] | None, removed: list[str]) -> str:
 
 
 def _bad(text: str, named: re.Pattern[str] | None) -> bool:
-    return gives_orders(text) or (named is not None and bool(named.search(text)))
+    return gives_orders(text) or (named is not None and _steers(text, named))
 
 
-@lru_cache(maxsize=8)
+def steers_to(order: str, name: str) -> bool:
+    """Whether what was taken out tells to choose this value; a value whose name is just a word of it was not meant."""
+    named = _naming(frozenset((name,)))
+    if named is not None and _steers(order, named):
+        return True
+    meant = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", 0 if len(name) <= _SHORT else re.IGNORECASE)
+    return gives_orders(order) and bool(meant.search(order))
+
+
+def _steers(text: str, named: re.Pattern[str]) -> bool:
+    return any(not _narrated(text, match.start()) for match in named.finditer(text))
+
+
+def _narrated(text: str, place: int) -> bool:
+    return bool(_NARRATED.search(text, max(0, place - _NEAR), place))
+
+
+_SHORT = 3
+"""Letters, up to which a name is looked for as it is written: IT is a board, it is none."""
+_NEAR = 60
+_MADE_UP = re.compile(r"^(?=.*\d)(?=.*[_-])\S+$")
+"""A name that no sentence holds by chance: GRP_29, NOC-2."""
+_NARRATED = re.compile(
+    r"\b(?:i|we|they|he|she|users?|who|cannot|can not|can['’]t|could(?:n['’]t| not)|unable|able|tr(?:y|ied|ying)|how)\b"
+    r"(?:(?!\b(?:you|please|and|then)\b)[^.!?;,\n]){0,24}$",
+    re.IGNORECASE,
+)
+"""Somebody tells what he does himself, or cannot do."""
+_PLACE = r"(?:board|queue|(?:assignment |support )?group|team|department|desk)"
+_TICKET = (
+    r"(?:(?:it|this|that|them|me)(?: (?:all|back|directly|straight|over|on|now|please|instead))*|"
+    r"(?:(?:all|the|this|that|my|our|these|every|each|any) )*(?:\w+ )?(?:tickets?|requests?|cases?|issues?|incidents?|"
+    r"matters?|tasks?)\b[^.!?\n]{0,25}?)"
+)
+"""What is sent to a board. Mails and files are sent to Outlook by anybody."""
+_ENDS = (
+    rf"(?=[\"')\]}}]*\s*(?:$|[.,;:!?()\]}}<>\n]|\b(?:{_PLACE}|with|as|and|or|please|now|at once|immediately|"
+    r"because|since|right|asap|instead|today|then|for (?:this|the|every|all|each|any))\b))"
+)
+"""What may follow a value that stands for itself, and not in front of another word as in "the network drive"."""
+
+
+@lru_cache(maxsize=64)
 def _naming(names: frozenset[str]) -> re.Pattern[str] | None:
-    """A name of a value with a word of steering in front or a priority behind."""
+    """An order to choose one of the values; a made-up name beside a word of steering is one too, another is not."""
     telling = sorted((name for name in names if len(name) > 2), key=len, reverse=True)
     if not telling:
         return None
-    value = "|".join(re.escape(name) for name in telling)
-    return re.compile(
+    made_up = [name for name in telling if _MADE_UP.match(name)]
+    parts = [_told(telling), *([_beside(made_up)] if made_up else [])]
+    return re.compile("|".join(f"(?:{part})" for part in parts), re.IGNORECASE)
+
+
+def _told(names: Sequence[str]) -> str:
+    """The ticket is sent there; the field is set to it; it is said to be the right one; it is chosen as one."""
+    value = rf"(?:the )?[\"'\[(]*(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)"
+    ticket = r"\b(?:it|this|that|tickets?|requests?)\b"
+    kind = r"(?:correct|right|proper|responsible|appropriate|best|only|assigned)"
+    send = r"(?:re-?)?(?:assign|route|move|transfer|send|forward|dispatch|direct|hand(?: over)?)"
+    return "|".join(
+        (
+            rf"\b{send}\s+{_TICKET}?\s*(?:in|on)?to (?:the )?(?:{_PLACE} )?{value}{_ENDS}",
+            rf"{ticket}[^.!?\n]{{0,12}}\b(?:go(?:es)?|belongs?) (?:in|on)?to {value}{_ENDS}",
+            rf"\b{_PLACE}[\"']?\s*(?::=|[:=]|->|=>)\s*{value}",
+            rf"\b{kind} {_PLACE} (?:here )?(?:is|=|:) {value}",
+            rf"\b(?:choose|pick|select|set|use) {value}\s+(?:(?:as|for) (?:the|its|a|this) )?"
+            rf"(?:{_PLACE}|ticket|request)\b",
+            rf"\b(?:always|only|must) (?:choose|pick|select|use) {value}{_ENDS}",
+            rf"\b(?:choose|pick|select|use) {value}[\"')]*,? (?:and|with|at|as)\b[^.!?\n]{{0,20}}\bpriority\b",
+        )
+    )
+
+
+def _beside(names: Sequence[str]) -> str:
+    value = rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)"
+    return (
         rf"\b(?:assign|route|re-?route|move|send|transfer|forward|choose|pick|select|use|goes?|belongs?|group|queue|board|"
-        rf"team)\b[^.!?\n]{{0,40}}(?<!\w)(?:{value})(?!\w)|(?<!\w)(?:{value})(?!\w)[^.!?\n]{{0,30}}\b(?:priority|critical)\b",
-        re.IGNORECASE,
+        rf"team)\b[^.!?\n]{{0,40}}{value}|{value}[^.!?\n]{{0,30}}\b(?:priority|critical)\b"
     )
 
 
