@@ -189,6 +189,16 @@ def test_labels_of_the_desk_stay_whatever_a_contact_is_called(store: Store) -> N
     assert known(store)["2"].settled[Field.BOARD] == "Front Desk"
 
 
+def test_a_name_is_found_across_a_line_end_and_not_within_other_words(store: Store) -> None:
+    save(store, ticket(1, T0 + HOUR, contact="Jo Li"), T0 + HOUR, (CUSTOMER, "Hello."))
+    said = ('Ask\nJo\r\nLi or "JO" Li.', "Jo sent Li the banjo list.")
+    save(store, ticket(2, T0 + HOUR, contact="Piet Loom"), T0 + HOUR, *((TECHNICIAN, text) for text in said))
+    store.erase_contact("main", "Jo Li", LATER)
+    with store.reading() as tx:
+        texts = [one.text for one in tx.mirror.messages("main", "2")]
+    assert texts == ['Ask\n(erased) or "(erased).', said[1]]
+
+
 def test_letters_beyond_ascii_are_found_in_any_case(store: Store) -> None:
     name = 'Jörg "Ö" Ærøskov'
     save(store, ticket(1, T0 + HOUR, contact=name), T0 + HOUR, (CUSTOMER, "Hello."))

@@ -31,7 +31,7 @@ class Seen:
 
 def roughly(name: str) -> str:
     """A pattern for LIKE that matches the name in any case, as JSON has it too, and now and then another one."""
-    # SQLite folds the case of ASCII letters only, and JSON writes quotes and line ends in a way of its own.
+    # LIKE folds the case of ASCII letters only, and JSON writes quotes and line ends in a way of its own.
     kept = (one if _is_plain(one) else "%" for one in name)
     return re.sub("%+", "%", f"%{''.join(kept)}%")
 
@@ -87,7 +87,7 @@ def _text(column: Any, key: str) -> Any:
 
 
 def _like(column: Any, name: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = column.ilike(roughly(name))
+    found: ColumnElement[bool] = column.like(roughly(name))
     return found
 
 
