@@ -18,7 +18,7 @@ from psa_copilot.cli import replaying
 from psa_copilot.config import Config, EnabledPlugin
 from psa_copilot.events import Change, EventKind, Source
 from psa_copilot.memory import Notebook, Outcome, Rule
-from psa_copilot.models import ActorClass, Field, Message, Ref, Thread
+from psa_copilot.models import ActorClass, Field, Message, Origin, Ref, Thread
 from psa_copilot.plugin import Bars, Plugin, PluginSettings, Tools
 from psa_copilot.store import Look, Store
 from psa_copilot.text import Text
@@ -129,7 +129,10 @@ def lines(played: replaying.Replayed, until: datetime) -> bytes:
 
 
 def seen_later(path: Path, t: datetime, tickets: Iterable[int], board: str) -> None:
-    """What we see of these tickets an hour after `t`: a board set before it, a note that names it, an edited text."""
+    """What we see of these tickets an hour after `t`.
+
+    A board set before it and a note that names it, an edited text, and that a machine had made them.
+    """
     with closing(sqlite3.connect(path)) as db, db:  # as if the first sync had been before: a later read counts
         db.execute("update ticket set messages_read_at = messages_at")
     store = Store(path)
@@ -139,7 +142,8 @@ def seen_later(path: Path, t: datetime, tickets: Iterable[int], board: str) -> N
             ticket = tx.mirror.ticket(Ref(connection="main", remote_id=str(number)))
             assert ticket is not None
             before = ticket.updated_at + timedelta(seconds=30)
-            moved = ticket.model_copy(update={"board": board, "updated_at": before})
+            other = {"board": board, "source": "Monitoring", "origin": Origin.ALERT, "updated_at": before}
+            moved = ticket.model_copy(update=other)
             said = tx.mirror.messages("main", str(number))
             edited = said[0].model_copy(update={"text": f"It belongs to {board}: {ALL_WORDS}.", "edited_at": before})
             tx.mirror.save_tickets([moved], look)

@@ -107,6 +107,7 @@ async def test_what_comes_after_a_moment_changes_no_decision_before_it(
     other = await replays.replayed(twin(past, tmp_path / "twin"), days=30)
     assert replays.lines(played, past.t) == replays.lines(other, past.t)
     assert replays.lines(played, past.t).count(b"change_field") > 20
+    assert [note.split()[0] for note in other.report.notes if "no person's" in note] == ["10"]
     assert replays.lines(played, past.t + timedelta(days=99)) != replays.lines(other, past.t + timedelta(days=99))
 
     monkeypatch.setenv(replaying.HINDSIGHT, "1")

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from psa_copilot.engine.views import confidential
+from psa_copilot.engine.views import confidential, origin_of
 from psa_copilot.events import Event
 from psa_copilot.models import Field, Message, Ref, Ticket
 from psa_copilot.replay.moments import Moment, moments
@@ -39,6 +39,7 @@ class Player:
     _decisions: list[Decision] = field(default_factory=list)
     _asked: dict[tuple[str, str], Asked] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
+    _by_nobody: set[Ref] = field(default_factory=set)
 
     async def play(self) -> Played:
         """From the first thing that is known to the end of the window."""
@@ -52,6 +53,11 @@ class Player:
             if number % 20 == 0:
                 self.told("moments", number, len(happened))
         self.told("moments", len(happened), len(happened))
+        if self._by_nobody:
+            self.notes.append(
+                f"{len(self._by_nobody):,} tickets are no person's by what the PSA tells today; no history says since"
+                " when, so they were looked at as people's: creators, boards or companies under `origins` tell at once"
+            )
         costs = {name: self.stage.spent(name) for name in self.stage.config.plugins}
         return Played(self.window, tuple(self._decisions), self._asked, self.counts, tuple(self.notes), costs)
 
@@ -83,6 +89,9 @@ class Player:
             self.stage.take_away(ref)
             return None
         then = ticket_then(now, known, self.stage.line)
+        desk = self.stage.line.settings.desk
+        if then is not None and origin_of(now, desk) is not origin_of(then, desk):
+            self._by_nobody.add(ref)
         if then is not None and self.hindsight:
             then = then.model_copy(update={name.value: now.field(name) for name in OF_TODAY})
         return (then, tuple(messages), known.events) if then else None

@@ -11,9 +11,11 @@ from psa_copilot.store import AsOf
 def ticket_then(now: Ticket, known: AsOf, line: Line) -> Ticket | None:
     """The ticket at that moment; None where nobody knows on which board it was.
 
-    Only what a ticket is born with is taken from today: its number, when it came and by which way. All else is told by
-    its history, or blank: links, SLA, dates of today's state would be hindsight. Companies and contacts go by their
-    names, since today's numbers would tell of a later change.
+    Only what no later change can touch is taken from today: its number, when it came and who entered it. All else is
+    told by its history, or blank: links, SLA, dates of today's state would be hindsight, and so would its source and
+    its origin, which people correct and of which no history is kept. The desk's own lists of creators, boards and
+    companies still tell an alert from a person. Companies and contacts go by their names, since today's numbers would
+    tell of a later change.
     """
     fields = known.fields[str(now.ref)]
     if fields[Field.BOARD] is None:
@@ -23,8 +25,6 @@ def ticket_then(now: Ticket, known: AsOf, line: Line) -> Ticket | None:
     born = Ticket(
         ref=now.ref,
         number=now.number,
-        origin=now.origin,
-        source=now.source,
         created_by=now.created_by,
         opened_at=now.opened_at,
         updated_at=known.at,
