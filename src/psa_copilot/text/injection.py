@@ -43,14 +43,18 @@ _ORDERS = (
     r"[\"']role[\"']\s*:\s*[\"']|\b\w+_\w+\s*\([^)]*=|\b(?:call|invoke|execute)\s+\w+_\w+",
     # who is spoken to
     r"\b(?:ai|llms?|bots?|agents?|copilot|chatbots?|(?:ai |virtual )?assistants?|language models?)\b[^.!?\n]{0,40}\b"
-    r"(?:must|should|shall|always|print|output|write|say|include|route|assign|choose|pick|set|have to|need to)\b",
-    r"\bend of (?:the )?(?:ticket|prompt|message|input|instructions?|context|document)\b",
-    r"\bnew (?:task|instructions?|goal|role|system)\b|\b(?:routing|system|admin|policy) override\b",
+    r"(?:(?:must|should|shall|have to|need to)(?! be \w+(?:ed|en)\b)|"
+    r"always|print|output|write|say|include|route|assign|choose|pick|set)\b",
+    r"(?:^|[\n\"'=#*<\[-])\s*end of (?:the )?(?:ticket|prompt|message|input|instructions?|context|document)\s*"
+    r"(?:$|[\n\"'=#*>\].:-])",
+    r"\byour new (?:task|instructions?|goal|role)\b|\bnew (?:task|instructions?|goal|role|system)\s*:|"
+    r"\b(?:routing|system|admin|policy) override\b",
     # what it shall do with its answer
-    r"\b(?:answer|reply|respond|return|output)\b[^.!?\n]{0,20}\b(?:only|exactly|just|nothing but|solely)\b",
+    r"(?<!\bthe )(?<!\ban )(?<!\bno )(?<!\bmy )(?<!\byour )\b(?:answer|reply|respond|return|output)\b[^.!?\n]{0,20}\b"
+    r"(?:only|exactly|just|nothing but|solely)\b(?! (?:by|to|via|on|in|at|after|if|when)\b)",
     r"\b(?:in|into|to|of|begin|start|end|at)\b[^.!?\n]{0,24}\b(?:your|its|every) (?:\w+ )?(?:summary|recap|output)\b",
-    r"\b(?:in|into|of|begin|start|end|at)\b[^.!?\n]{0,24}\b(?:your|the|its|every) (?:\w+ )?"
-    r"(?:summary|recap|output|response)\b",
+    r"\b(?:in|into|of|begin|start|end|at)\b[^.!?\n]{0,24}\b(?:(?:your|its|every) (?:\w+ )?response|"
+    r"the (?:\w+ )?(?:summary|recap))\b",
     r"\b(?:add|append|attach|write|put|print|insert|include|copy|paste|prepend|confirm)(?:ing)?\b[^.!?\n]{0,60}\bto "
     r"(?:your|the|its|every) (?:\w+ )?(?:summary|recap|output|response)\b",
     r"\b(?:last|all|other|previous)\b[^.!?\n]{0,30}\btickets? (?:of|from|by) (?:\w+ ){0,2}(?:other|all|another)\b",
@@ -59,7 +63,8 @@ _ORDERS = (
     r"(?:critical|highest|urgent|p1|1|high|emergency)\b",
     r"\b(?:assign|route|re-?route|move|transfer|send|forward|dispatch)\b[^.!?\n]{0,40}\b(?:as|with|and|priority)\b"
     r"[^.!?\n]{0,20}\b(?:critical|highest|p1)\b",
-    r"\btickets? (?:from|of|by) this (?:caller|user|customer|client|contact|company)\b",
+    r"\btickets? (?:from|of|by) this (?:caller|user|customer|client|contact|company)\b[^.!?\n]{0,12}\b"
+    r"(?:go|goes|belongs?|must|should|shall|have to|has to|needs? to|are to|is to|to|as)\b",
 )
 _QUOTE = re.compile(r"^\s*>")
 
@@ -156,9 +161,10 @@ _NARRATED = re.compile(
 """Somebody tells what he does himself, or cannot do."""
 _PLACE = r"(?:board|queue|(?:assignment |support )?group|team|department|desk)"
 _TICKET = (
-    r"(?:(?:it|this|that|them|me)(?: (?:all|back|directly|straight|over|on|now|please|instead))*|"
-    r"(?:(?:all|the|this|that|my|our|these|every|each|any) )*(?:\w+ )?(?:tickets?|requests?|cases?|issues?|incidents?|"
-    r"matters?|tasks?)\b[^.!?\n]{0,25}?)"
+    r"(?:(?:(?:it|this(?: one)?|that|them|me)|(?:(?:all|the|this|that|my|our|these|every|each|any) )*(?:\w+ )?"
+    r"(?:tickets?|requests?|cases?|issues?|incidents?|matters?|tasks?)"
+    r"(?:(?: (?:of|from|by|for|about)\b|,)[^.!?\n]{0,30}?)?)"
+    r"(?: (?:all|back|directly|straight|over|on|now|please|instead))*)"
 )
 """What is sent to a board. Mails and files are sent to Outlook by anybody."""
 _ENDS = (
@@ -181,16 +187,23 @@ def _naming(names: frozenset[str]) -> re.Pattern[str] | None:
 
 def _told(names: Sequence[str]) -> str:
     """The ticket is sent there; the field is set to it; it is said to be the right one; it is chosen as one."""
-    value = rf"(?:the )?[\"'\[(]*(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)"
-    ticket = r"\b(?:it|this|that|tickets?|requests?)\b"
+    name = rf"[\"'\[(]*(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)"
+    value = f"(?:the )?{name}"
+    there = f"(?:{name}{_ENDS}|the {name}[\"']* {_PLACE}\\b)"
+    ticket = r"\b(?:it|this(?: one)?|that|tickets?|requests?)\b"
     kind = r"(?:correct|right|proper|responsible|appropriate|best|only|assigned)"
-    send = r"(?:re-?)?(?:assign|route|move|transfer|send|forward|dispatch|direct|hand(?: over)?)"
+    send = r"(?:re-?)?(?:assign|route|move|transfer|send|forward|dispatch|direct|escalate|hand(?: over)?)"
+    sent = r"(?:re-?)?(?:assigned|routed|moved|transferred|sent|forwarded|dispatched|directed|escalated)"
     return "|".join(
         (
-            rf"\b{send}\s+{_TICKET}?\s*(?:in|on)?to (?:the )?(?:{_PLACE} )?{value}{_ENDS}",
-            rf"{ticket}[^.!?\n]{{0,12}}\b(?:go(?:es)?|belongs?) (?:in|on)?to {value}{_ENDS}",
-            rf"\b{_PLACE}[\"']?\s*(?::=|[:=]|->|=>)\s*{value}",
-            rf"\b{kind} {_PLACE} (?:here )?(?:is|=|:) {value}",
+            rf"\b{send}\s+{_TICKET}?\s*(?:in|on)?to (?:(?:the )?{_PLACE} {name}|{there})",
+            rf"{ticket}[^.!?\n]{{0,12}}\b(?:go(?:es)?|belongs?|be {sent}) (?:in|on)?to {there}",
+            rf"\bput {_TICKET} (?:in|on|into|onto) {value} {_PLACE}\b",
+            rf"\b{_PLACE}[\"']?\s*(?::?=|->|=>)\s*{value}",
+            rf"\b(?:board|queue|(?:assignment|assigned|support) group|route(?:d)?(?: to)?)[\"']?\s*:\s*{value}",
+            rf"\b(?:set|change|switch) (?:the |its )?{_PLACE} to {value}",
+            rf"\b{kind} {_PLACE} (?:here |for (?:it|this|that|the)(?: \w+)? )?(?:is|=|:) {value}",
+            rf"{value} is the {kind} {_PLACE}\b",
             rf"\b(?:choose|pick|select|set|use) {value}\s+(?:(?:as|for) (?:the|its|a|this) )?"
             rf"(?:{_PLACE}|ticket|request)\b",
             rf"\b(?:always|only|must) (?:choose|pick|select|use) {value}{_ENDS}",
