@@ -300,7 +300,7 @@ def main() -> None:
 
 def _warn_of_bare(test: Sequence[Row]) -> None:
     """A name that is not known here would else be seen in the scores only."""
-    bare = [row for row in test if not (case_of(row).whole.strip() or any(name.startswith("open_") for name in row))]
+    bare = [row for row in test if not (case_of(row).whole.strip() or any(name.startswith("open") for name in row))]
     if bare:
         known = ", ".join(("messages", "text", *TITLES, *TEXTS))
         print(

@@ -173,3 +173,4 @@ def test_the_hint_is_learned_with_few_false_alarms() -> None:
     detector = Detector.fit(clean + bad, [False] * 120 + [True] * 60)
     assert sum(score >= 0.5 for score in detector.scores(clean)) <= 8
     assert sum(score >= 0.5 for score in detector.scores(bad)) >= 50
+    assert max(detector.scores(["", " \n"])) < 0.5

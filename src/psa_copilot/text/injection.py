@@ -26,6 +26,8 @@ MOST_FALSE_ALARMS = 0.05
 """Share of clean training texts that may be flagged."""
 FOLDS = 4
 _EDGE = -0.5
+_SILENT = 0.1
+"""The score of a text that says nothing."""
 
 _TAGGED = re.compile(
     r"<!--.*?(?:-->|$)|<\|?(?P<tag>system|instructions?|assistant|prompt|im_start)\b[^>]*>.*?(?:</?\|?(?P=tag)\|?>|$)|"
@@ -261,8 +263,9 @@ class Detector:
     def scores(self, texts: Sequence[str]) -> list[float]:
         """0 to 1 for each text."""
         if self.weights is None:
-            return [0.9 if gives_orders(text) else 0.1 for text in texts]
-        return [float(1 / (1 + np.exp(-4 * each))) for each in self._raw(texts) - self.threshold]
+            return [0.9 if gives_orders(text) else _SILENT for text in texts]
+        found = 1 / (1 + np.exp(-4 * (self._raw(texts) - self.threshold)))
+        return [float(each) if text.strip() else _SILENT for text, each in zip(texts, found, strict=True)]
 
     def score(self, text: str) -> float:
         """0 to 1."""
