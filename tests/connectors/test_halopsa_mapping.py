@@ -89,6 +89,12 @@ def test_a_ticket_type_tells_the_origin() -> None:
     assert mapping.to_ticket(TICKET | {"tickettype_id": 20}, "main", NAMES).origin is Origin.ALERT
 
 
+def test_a_customer_whose_name_sounds_like_a_program_is_none() -> None:
+    by = {"created_by": "Ada Monitor", "user_name": "Ada Monitor"}
+    assert mapping.to_ticket(TICKET | by, "main", NAMES).origin is Origin.PERSON
+    assert mapping.to_ticket(TICKET | by | {"user_name": "Gus Fenwick"}, "main", NAMES).origin is Origin.ALERT
+
+
 @pytest.mark.parametrize("lacks", ["id", "last_update"])
 def test_what_lacks_its_number_or_its_date_is_no_ticket(lacks: str) -> None:
     with pytest.raises(ValueError, match="a ticket without"):

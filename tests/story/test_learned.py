@@ -167,7 +167,7 @@ async def test_a_model_is_asked_beside_and_both_opinions_stand_in_the_ledger(
     psa: Desk, learned: Hire, dialect: Dialect
 ) -> None:
     with model_server(dialect) as model:
-        for number, said in ((601, "Printing"), (602, "Network"), (603, "Software")):
+        for number, said in ((601, "Printing"), (602, "Network"), (603, "Software / Driver")):
             model.answers({"value": said}, when=f"number {number}")
         llm = {"model": "openai/scripted", "api_base": model.url, "input_price": 1.0, "output_price": 2.0}
         one = await learned(enabled("route", Route), enabled("triage", Triage), summarize("observe"), llm=llm)

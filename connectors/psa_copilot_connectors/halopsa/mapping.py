@@ -158,7 +158,8 @@ def _assignee(row: Row, names: Names) -> str:
 
 def _origin(row: Row, names: Names) -> Origin:
     kind = text(row, "tickettype_name") or names.types.get(number(row.get("tickettype_id")), "")
-    told = (kind, text(row, "created_by"))
+    author = text(row, "created_by")
+    told = (kind, "" if author == text(row, "user_name") else author)  # who opens it in person is no program
     return next((origin for words, origin in _ORIGINS for one in told if words.search(one)), Origin.PERSON)
 
 
