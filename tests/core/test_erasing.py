@@ -80,8 +80,15 @@ def wished(store: Store, number: int, body: str, **more: object) -> None:
         )
         tx.ledger.add(row)
         tx.work.promise(row, "assist", note, f"marker{number:04}", T0, DAY)
-        living = {"connection": "main", "ticket": str(number), "plugin": "assist", "note_id": "1"}
-        tx.ledger.keep_living(LivingNoteRow(**living, marker=f"marker{number:04}", body=body))
+        living = LivingNoteRow(
+            connection="main",
+            ticket=str(number),
+            plugin="assist",
+            note_id="1",
+            marker=f"marker{number:04}",
+            body=body,
+        )
+        tx.ledger.keep_living(living)
 
 
 def test_an_erased_contact_leaves_no_word_behind(store: Store) -> None:

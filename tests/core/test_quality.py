@@ -140,8 +140,11 @@ def test_a_row_that_says_nothing_gets_its_line_all_the_same(
 
 @pytest.mark.parametrize("task", ["routing", "summary"])
 def test_a_thread_without_messages_or_references_breaks_nothing(run: Any, task: str) -> None:
-    said = {"id": "s", "messages": [{"role": "customer", "text": "The scanner sends empty mails."}, None, "Still so."]}
-    bare = {"id": "n", "messages": None, "text": "The printer is jammed."}
+    said: dict[str, Any] = {
+        "id": "s",
+        "messages": [{"role": "customer", "text": "The scanner sends empty mails."}, None, "Still so."],
+    }
+    bare: dict[str, Any] = {"id": "n", "messages": None, "text": "The printer is jammed."}
     train = [row | {"label": "A", "references": [None]} for row in (said, bare)]
     train += [said | {"label": "B", "references": "empty mails"}, {"id": "z", "messages": [None], "references": None}]
     found = run(task, [said, bare, {"id": "e", "messages": []}], train)
