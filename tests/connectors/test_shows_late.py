@@ -113,16 +113,22 @@ def said(store: Store, ticket: int) -> list[str]:
         return [message.text for message in tx.mirror.messages("main", str(ticket))]
 
 
-async def test_a_reply_that_does_not_show_yet_is_read_when_it_does(
-    psa: Sandbox, store: Store, clock: Clock, begin: Begin
-) -> None:
-    sync = begin()
+async def with_a_hidden_reply(psa: Sandbox, clock: Clock, sync: Sync) -> int:
+    """A ticket that was read, and then answered by its customer, which does not show for `LAG` seconds."""
     await sync.contact()
     ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
     await sync.poll()
     later(psa, clock, 60)
     psa.switch(read_lag=LAG)
     psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
+    return ticket
+
+
+async def test_a_reply_that_does_not_show_yet_is_read_when_it_does(
+    psa: Sandbox, store: Store, clock: Clock, begin: Begin
+) -> None:
+    sync = begin()
+    ticket = await with_a_hidden_reply(psa, clock, sync)
     await sync.poll()
     assert said(store, ticket) == ["It is jammed."]
     later(psa, clock, LAG)
@@ -160,12 +166,7 @@ async def test_a_process_that_was_killed_in_doubt_leaves_it_to_the_next(
     psa: Sandbox, store: Store, clock: Clock, begin: Begin
 ) -> None:
     sync = begin()
-    await sync.contact()
-    ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
-    later(psa, clock, 60)
-    await sync.poll()
-    psa.switch(read_lag=LAG)
-    psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
+    ticket = await with_a_hidden_reply(psa, clock, sync)
     await sync.poll()
     later(psa, clock, 3600)
     after = begin()
@@ -178,12 +179,7 @@ async def test_who_reads_before_a_write_leaves_the_doubt_too(
     psa: Sandbox, store: Store, clock: Clock, begin: Begin, tmp_path: Path
 ) -> None:
     sync = begin()
-    await sync.contact()
-    ticket = psa.inject({"title": "Tray 2", "messages": [{"role": "customer", "text": "It is jammed."}]})
-    await sync.poll()
-    later(psa, clock, 60)
-    psa.switch(read_lag=LAG)
-    psa.inject(ticket, {"role": "customer", "text": "Still jammed."})
+    ticket = await with_a_hidden_reply(psa, clock, sync)
     later(psa, clock, 2)  # past the second of the stamp, within which polls read again anyway
     await _outbox(psa, store, sync, tmp_path).write(_promised(store, clock, ticket, "Recap: jammed."))
     await sync.poll()  # has read what the write's own look had: nothing new
