@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from psa_copilot.store import Store
 from tests.contract.tally import TALLIES, Tally
 
 SENT_HOME = "wire"
@@ -22,6 +24,15 @@ def logs_as_they_were() -> Iterator[None]:
     _untouched()  # what a whole module shares may have run a command before
     yield
     _untouched()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty one, of the newest schema."""
+    kept = Store(tmp_path / "t.db")
+    kept.upgrade()
+    yield kept
+    kept.close()
 
 
 def _untouched() -> None:

@@ -19,7 +19,7 @@ from psa_copilot.actions import (
     Wish,
 )
 from psa_copilot.calendar import Calendar, Hours
-from psa_copilot.clock import duration
+from psa_copilot.clock import Seldom, duration
 from psa_copilot.connector import (
     Allowance,
     Can,
@@ -154,6 +154,7 @@ __all__ = [
     "Ref",
     "Rejected",
     "Rule",
+    "Seldom",
     "Setting",
     "Sighting",
     "Similar",

@@ -32,6 +32,21 @@ def duration(text: object) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: float(match[1])})
 
 
+class Seldom:
+    """Lets something happen at most once in a span of time; a clock that was set back lets it happen at once."""
+
+    def __init__(self, span: timedelta) -> None:
+        self._span = span
+        self._last: datetime | None = None
+
+    def passes(self, now: datetime) -> bool:
+        """Whether it may happen now, which then counts as having happened."""
+        if self._last and timedelta() <= now - self._last < self._span:
+            return False
+        self._last = now
+        return True
+
+
 class Clock:
     """Real time plus an offset, running at a speed."""
 

@@ -75,14 +75,6 @@ def clock(psa: Sandbox) -> Clock:
     return clock
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = Store(tmp_path / "t.db")
-    kept.upgrade()
-    yield kept
-    kept.close()
-
-
 Begin = Callable[..., Sync]
 
 

@@ -1,9 +1,7 @@
 """The request budget: whatever the burst, no 60 seconds hold more than the configured rate."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,14 +11,6 @@ from psa_copilot.connector import Allowance
 from psa_copilot.engine.budget import TenantBudget
 from psa_copilot.errors import RateLimited
 from psa_copilot.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = Store(tmp_path / "t.db")
-    kept.upgrade()
-    yield kept
-    kept.close()
 
 
 class SteppingClock(Clock):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,14 +47,6 @@ class Boards(Plugin):
         notebook.keep("board", text.learned_choices(examples))
         habit = Rule(name="vpn-network", field=Field.BOARD, value="Network", says=("vpn",), right=9, of=9)
         notebook.keep_rules((habit,))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = Store(tmp_path / "t.db")
-    kept.upgrade()
-    yield kept
-    kept.close()
 
 
 def look(at: datetime, source: Source = Source.POLL) -> Look:

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from psa_copilot.store import Store
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MANY = 300
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "copilot.db")
-    store.upgrade()
-    yield store
-    store.close()
 
 
 def test_the_few_pieces_of_one_connection_do_not_wait_for_the_many_of_another(store: Store) -> None:

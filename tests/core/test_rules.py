@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from psa_copilot.deciding import Sighting, habits
 from psa_copilot.memory import Rule
@@ -15,14 +11,6 @@ from psa_copilot.store import Learning, Store
 from psa_copilot.text import Text
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = Store(tmp_path / "t.db")
-    kept.upgrade()
-    yield kept
-    kept.close()
 
 
 def learned(store: Store, *rules: Rule) -> list[str]:

@@ -1,10 +1,6 @@
 """How a ticket stands is kept up as its messages are read."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from psa_copilot.models import ActorClass, Message, Ref, Ticket
 from psa_copilot.store import Store
@@ -13,14 +9,6 @@ T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 REF = Ref(connection="main", remote_id="1")
 ASKED = (ActorClass.TECHNICIAN, "Does tray 1 print?")
 AWAY = (ActorClass.CUSTOMER, "Automatic reply: I am out of the office until 12 March. For urgent matters call Bo.")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = Store(tmp_path / "t.db")
-    kept.upgrade()
-    yield kept
-    kept.close()
 
 
 def away_until(store: Store, *said: tuple[ActorClass, str]) -> datetime | None:

@@ -1,6 +1,5 @@
 """The mirror and its history: what is kept, what is known when, and which tickets make one thread."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,14 +12,6 @@ from psa_copilot.store import DecisionRow, Look, Store
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = Store(tmp_path / "t.db")
-    kept.upgrade()
-    yield kept
-    kept.close()
 
 
 def look(at: datetime, source: Source = Source.POLL) -> Look:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from psa_copilot import Directory, Moment, Person
+from psa_copilot import Directory, Moment, Person, Seldom
 from psa_copilot_connectors.autotask import mapping
 from psa_copilot_connectors.autotask.mapping import Words
 from psa_copilot_connectors.autotask.picklists import Picklist
@@ -54,7 +54,7 @@ class Roster:
         self.known: Known | None = None
         self._site, self._settings = site, settings
         self._lock = asyncio.Lock()
-        self._read_again_at: Moment | None = None
+        self._reads_again = Seldom(AGAIN)
         self._strange: set[tuple[str, int]] = set()
         self._asked_at: dict[tuple[str, int], Moment] = {}
 
@@ -108,17 +108,10 @@ class Roster:
             return known.words
         async with self._lock:
             now = self.known or known
-            if _unknown(rows, now.words) - self._strange and self._may_read_again():
+            if _unknown(rows, now.words) - self._strange and self._reads_again.passes(self._site.now()):
                 now = await self.read()
                 self._strange |= _unknown(rows, now.words)
             return now.words
-
-    def _may_read_again(self) -> bool:
-        now, before = self._site.now(), self._read_again_at
-        if before and timedelta() <= now - before < AGAIN:
-            return False
-        self._read_again_at = now
-        return True
 
     async def _name(self, entity: str, wanted: set[int], known: dict[int, str], fields: tuple[str, ...]) -> None:
         now = self._site.now()

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady, Rejected
+from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady, Rejected, Seldom
 from psa_copilot_connectors.autotask.rows import Row, chunks, where
 from psa_copilot_connectors.autotask.settings import KEYS, AutotaskSettings, is_trusted
 
@@ -37,7 +37,7 @@ class Site:
         """Where people open it in a browser."""
         self._settings, self._http = settings, http.at(settings.url, keys=("url", "username"), means=meaning)
         self._api: Http | None = None
-        self._looked_again_at: Moment | None = None
+        self._looks_again = Seldom(AGAIN)
         self._lock = asyncio.Lock()
         self._doors: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(THREADS))
 
@@ -168,17 +168,10 @@ class Site:
     async def _look_again(self, old: Http) -> Http | None:
         """Where the API is now, if that is another place than before."""
         async with self._lock:
-            if self._api is old and self._may_look_again():
+            if self._api is old and self._looks_again.passes(self._http.psa_now()):
                 found = await self._found()
                 self._api = found if found.base != old.base else old
             return self._api if self._api is not old else None
-
-    def _may_look_again(self) -> bool:
-        now, before = self._http.psa_now(), self._looked_again_at
-        if before and timedelta() <= now - before < AGAIN:
-            return False
-        self._looked_again_at = now
-        return True
 
     async def _found(self) -> Http:
         user = self._settings.username

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from psa_copilot import Delivery, Forged, Hint, Moment, NotFound, PsaError, Rejected
+from psa_copilot import Delivery, Forged, Hint, NotFound, PsaError, Rejected, Seldom
 from psa_copilot_connectors.autotask.picklists import Picklist
 from psa_copilot_connectors.autotask.roster import MATCH_ALL
 from psa_copilot_connectors.autotask.rows import Row, number, where
@@ -68,7 +68,7 @@ class Registrations:
         self._site, self._key = site, key
         self._url = ""
         self._doubted = False
-        self._woken_at: Moment | None = None
+        self._wakes = Seldom(SELDOM)
 
     def doubt(self) -> None:
         """Somebody says that the PSA has ended one of ours."""
@@ -76,12 +76,9 @@ class Registrations:
 
     async def wake(self) -> None:
         """Register again soon after a doubt; anybody can raise one, so seldom, and only where we did before."""
-        now, before = self._site.now(), self._woken_at
-        if not self._doubted or not self._url or (before and timedelta() <= now - before < SELDOM):
-            return
-        self._woken_at = now
-        with suppress(PsaError):  # whoever reads goes on without; the doubt stays
-            await self.register(self._url)
+        if self._doubted and self._url and self._wakes.passes(self._site.now()):
+            with suppress(PsaError):  # whoever reads goes on without; the doubt stays
+                await self.register(self._url)
 
     async def register(self, url: str) -> None:
         """Exactly one of ours for each kind at this address, awake, hearing the fields that matter."""

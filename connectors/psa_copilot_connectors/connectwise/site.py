@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady, Rejected
+from psa_copilot import Answer, AuthFailed, Http, Moment, NotFound, NotReady, Rejected, Seldom
 from psa_copilot_connectors.connectwise.rows import Row
 from psa_copilot_connectors.connectwise.settings import KEYS, ConnectWiseSettings
 
@@ -27,7 +27,7 @@ class Site:
         self.connection = http.connection
         self._settings, self._http = settings, http.at(settings.url, keys=("url", "company"))
         self._api: Http | None = None
-        self._looked_again_at: Moment | None = None
+        self._looks_again = Seldom(AGAIN)
         self._lock = asyncio.Lock()
 
     def now(self) -> Moment:
@@ -133,17 +133,10 @@ class Site:
     async def _look_again(self, old: Http) -> Http | None:
         """Where the API is now, if that is another place than before."""
         async with self._lock:
-            if self._api is old and self._may_look_again():
+            if self._api is old and self._looks_again.passes(self._http.psa_now()):
                 found = await self._found()
                 self._api = found if found.base != old.base else old
             return self._api if self._api is not old else None
-
-    def _may_look_again(self) -> bool:
-        now, before = self._http.psa_now(), self._looked_again_at
-        if before and timedelta() <= now - before < AGAIN:
-            return False
-        self._looked_again_at = now
-        return True
 
     async def _found(self) -> Http:
         company = self._settings.company

@@ -9,7 +9,7 @@ from psa_copilot.engine.lines import Line
 from psa_copilot.errors import NotFound
 from psa_copilot.events import Event, Source
 from psa_copilot.http import background
-from psa_copilot.models import ActorClass, Ref
+from psa_copilot.models import Ref
 from psa_copilot.store import Store
 
 NOT_TOLD = "the PSA's own history tells nothing of any ticket; `psa-copilot check` says whether we may read it"
@@ -27,13 +27,8 @@ def keep(store: Store, line: Line, told: Sequence[tuple[Ref, Sequence[Event]]], 
         for ref, events in told:
             if tx.standings.row(ref).history_at is None and (events or readable):
                 old = (event for event in events if event.happened_at < look.first_contact)
-                tx.mirror.record(_by_whom(event, look.actor(event.actor)) for event in old)
+                tx.mirror.record(map(look.known, old))
                 tx.standings.history_read(ref, look.now)
-
-
-def _by_whom(event: Event, known: ActorClass) -> Event:
-    named = event.actor_class is not ActorClass.UNKNOWN
-    return event if named else event.model_copy(update={"actor_class": known})
 
 
 async def read(line: Line, store: Store, tickets: Sequence[str], told: Callable[[int, int], None]) -> str:

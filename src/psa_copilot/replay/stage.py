@@ -72,7 +72,7 @@ class Stage:
         last = self._shown_at.get(ref, ticket.opened_at)
         look = self._look()
         changes = (one for one in known if one.kind is EventKind.FIELD_CHANGED and known_from(one) > last)
-        recorded = [_by_whom(one, look.actor(one.actor)) for one in changes]
+        recorded = [look.known(one) for one in changes]
         look = replace(look, retold=lambda shown: retold(shown, recorded, now))
         self._shown_at[ref] = now
         with self.store.transaction() as tx:
@@ -155,11 +155,6 @@ def staged(config: Config, database: Path, *, model: bool) -> Config:
 
 def _is_unsure(wish: ChangeField, bar: float) -> bool:
     return bool(wish.abstains) or (wish.confidence is not None and wish.confidence < bar)
-
-
-def _by_whom(event: Event, known: ActorClass) -> Event:
-    named = event.actor_class is not ActorClass.UNKNOWN
-    return event if named else event.model_copy(update={"actor_class": known})
 
 
 def retold(shown: Sequence[Event], recorded: Sequence[Event], now: datetime) -> list[Event]:

@@ -91,6 +91,11 @@ class _Whom:
     """Tickets and threads of others of that name, who stay."""
 
     @cached_property
+    def folded(self) -> frozenset[str]:
+        """The spellings in one case."""
+        return frozenset(one.casefold() for one in self.spelled)
+
+    @cached_property
     def _parts(self) -> list[list[str]]:
         return [[part for part in re.split(f"{GAP}+", one) if part] or [one] for one in sorted(self.spelled)]
 
@@ -123,7 +128,7 @@ class _Whom:
         if ticket in self.spared:
             return False
         nobody = by == ActorClass.CUSTOMER and not author and not number
-        is_named = by in THEIRS and author.strip().casefold() in {one.casefold() for one in self.spelled}
+        is_named = by in THEIRS and author.strip().casefold() in self.folded
         return is_named or (nobody and ticket in self.tickets)
 
     def blank(self, row: Any, columns: Collection[str]) -> bool:
@@ -242,7 +247,7 @@ def _blank_tickets(session: Session, connection: str, whom: _Whom) -> int:
 def _nobody(ticket: Mapping[str, Any], whom: _Whom) -> dict[str, str]:
     """What a ticket tells of its contact, once that is nobody; nothing, where the contact is another one."""
     number, contact = ticket.get("contact_id") or "", str(ticket.get("contact") or "").strip().casefold()
-    is_theirs = number in whom.ids or contact in {one.casefold() for one in whom.spelled}
+    is_theirs = number in whom.ids or contact in whom.folded
     return {"contact": "", "contact_id": ""} if is_theirs else {}
 
 

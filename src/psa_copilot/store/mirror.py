@@ -71,6 +71,11 @@ class Look:
         """Who hides behind an account of the PSA."""
         return (self.people or {}).get(identifier.lower(), ActorClass.UNKNOWN)
 
+    def known(self, event: Event) -> Event:
+        """An event of the PSA's own record, with who hides behind its account."""
+        named = event.actor_class is not ActorClass.UNKNOWN
+        return event if named else event.model_copy(update={"actor_class": self.actor(event.actor)})
+
 
 @dataclass(frozen=True)
 class AsOf:
@@ -444,11 +449,11 @@ class Mirror:
         known = self._rows(tickets)
         pairs = [(known[t.ref.remote_id], t) for t in tickets if t.ref.remote_id in known]
         pairs = [(row, t) for row, t in pairs if look.actor(t.updated_by) is not ActorClass.TECHNICIAN]
-        return [ticket.ref for row, ticket in pairs if self._has_another_hand(values.to_ticket(row), ticket, look)]
+        return [ticket.ref for row, ticket in pairs if self._has_another_hand(row.value, ticket, look)]
 
-    def _has_another_hand(self, before: Ticket, after: Ticket, look: Look) -> bool:
+    def _has_another_hand(self, before: Mapping[str, Any], after: Ticket, look: Look) -> bool:
         told = DISPATCHED if after.updated_by else Field
-        changed = [field for field in told if before.field(field) != after.field(field)]
+        changed = [field for field in told if before.get(field.value, "") != after.field(field)]
         return any(not self._is_our_change(after, field, look) for field in changed)
 
     def _is_our_change(self, ticket: Ticket, field: Field, look: Look) -> bool:
