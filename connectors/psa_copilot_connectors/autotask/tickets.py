@@ -126,8 +126,8 @@ class Tickets:
         if ends - low > LONG and await self._site.count(TICKETS, asked, doing="count changed tickets") > MOST:
             middle = (low + (ends - low) / 2).replace(microsecond=0)
             for one, other in ((low, middle), (middle, high)):
-                async for found in self._spans(one, other):
-                    yield found
+                async for part, _ in self._spans(one, other):
+                    yield part, False
             return
         rows, more = await self._site.page(TICKETS, asked, doing="list changed tickets")
         at_once = high is None and not more
